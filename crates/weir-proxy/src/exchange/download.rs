@@ -1,0 +1,203 @@
+//! The response on its way to the client.
+
+use std::{fmt::Write, time::Instant};
+
+use weir_http1::{BodyEvent, BodyReader, ResponseFraming, ResponseHead};
+use weir_model::{SameSite, SessionCookie};
+use weir_route::Cookie;
+
+use super::{Account, Failure, Response, Sink, Try};
+use crate::{
+    balance::Pick,
+    buffer::Slot,
+    upstream::Socket,
+    wire::{Wire, WireError},
+};
+
+/// What was found of a response body.
+struct Found {
+    /// The bytes to pass on.
+    data: std::ops::Range<usize>,
+    /// How many bytes can go after that.
+    consumed: usize,
+    /// Where the body ends here: its raw trailers.
+    end: Option<weir_http1::Span>,
+}
+
+impl Try<'_> {
+    /// Reads the response and passes it on.
+    pub(super) async fn download(
+        &self,
+        wire: &Wire<Socket>,
+        slot: &mut Slot,
+        pick: &Pick,
+        account: &mut Account,
+        head: &mut ResponseHead,
+        sink: &mut impl Sink,
+    ) -> Result<(), Failure> {
+        let len = self.final_head(wire, slot, account, head, sink).await?;
+        let set_cookie = self.set_cookie(pick);
+        let response = Response {
+            head,
+            buf: slot.unread(),
+            edits: &self.job.rule.rule.split.arm(self.job.arm()).headers.response,
+            set_cookie: set_cookie.as_deref(),
+            uploaded: self.uploaded.get(),
+        };
+        sink.begin(response, &self.timers.down).await?;
+        slot.consume(len, &self.worker.pool);
+        if head.status == 101 {
+            return Ok(sink.end(&[], &self.timers.down).await?);
+        }
+        self.body(wire, slot, head, sink).await
+    }
+
+    /// Reads up to the final response head; passes informational ones on. Returns its length.
+    async fn final_head(
+        &self,
+        wire: &Wire<Socket>,
+        slot: &mut Slot,
+        account: &mut Account,
+        head: &mut ResponseHead,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Failure> {
+        loop {
+            let parsed = head.parse(slot.unread(), self.job.method, &self.worker.config.limits.http1);
+            match parsed.map_err(|bad| Failure::BadResponse(bad.code()))? {
+                None => {
+                    self.read(wire, slot).await?;
+                    account.first_byte.get_or_insert_with(Instant::now);
+                }
+                Some(len) if head.is_interim() => {
+                    sink.interim(head, slot.unread(), &self.timers.down).await?;
+                    slot.consume(len, &self.worker.pool);
+                }
+                Some(_) if head.status == 101 && !self.job.upgrade => {
+                    return Err(Failure::BadResponse("WR-502-UPGRADE"));
+                }
+                Some(len) => return Ok(len),
+            }
+        }
+    }
+
+    async fn read(&self, wire: &Wire<Socket>, slot: &mut Slot) -> Result<(), Failure> {
+        let before = slot.unread().len();
+        match wire.fill(slot, &self.worker.pool, &self.timers.down, self.limits.read).await {
+            Ok(0) | Err(WireError::Io(_)) if before == 0 => Err(Failure::Reset),
+            Ok(0) | Err(WireError::Io(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
+            Err(WireError::Timeout) => Err(Failure::ResponseTimeout),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    async fn body(
+        &self,
+        wire: &Wire<Socket>,
+        slot: &mut Slot,
+        head: &ResponseHead,
+        sink: &mut impl Sink,
+    ) -> Result<(), Failure> {
+        let framed = head.framing == ResponseFraming::Chunked && sink.takes_framed();
+        let mut reader = BodyReader::new(head.framing);
+        loop {
+            let found = find(&mut reader, slot.unread(), framed)?;
+            if !found.data.is_empty() {
+                sink.data(&slot.unread()[found.data.clone()], &self.timers.down).await?;
+            }
+            if let Some(trailers) = found.end {
+                sink.end(trailers.of(slot.unread()), &self.timers.down).await?;
+                slot.consume(found.consumed, &self.worker.pool);
+                return Ok(());
+            }
+            slot.consume(found.consumed, &self.worker.pool);
+            if found.data.is_empty() {
+                sink.flush(&self.timers.down).await?;
+                self.more(wire, slot, &mut reader).await?;
+            }
+        }
+    }
+
+    async fn more(
+        &self,
+        wire: &Wire<Socket>,
+        slot: &mut Slot,
+        reader: &mut BodyReader,
+    ) -> Result<(), Failure> {
+        match wire.fill(slot, &self.worker.pool, &self.timers.down, self.limits.read).await {
+            Ok(0) => reader.on_eof().map_err(|bad| Failure::BadResponse(bad.response_code())),
+            Ok(_) => Ok(()),
+            Err(WireError::Timeout) => Err(Failure::ResponseTimeout),
+            Err(WireError::Io(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
+        }
+    }
+
+    fn set_cookie(&self, pick: &Pick) -> Option<String> {
+        match self.job.decision.cookie? {
+            Cookie::Session { arm, asked } => {
+                let affinity = self.job.rule.rule.split.affinity.as_ref()?;
+                let fresh = asked != Some(pick.peer.hash);
+                // A client keeps its cookie while its endpoint is only out for a moment.
+                let moved = asked.is_none() || affinity.cookie.change_on_failure || !self.knows(asked);
+                (fresh && moved).then(|| self.session_cookie(&affinity.cookie, arm, pick.peer.hash))
+            }
+            Cookie::Cohort(random) => Some(cohort_cookie(random, self.job.secure)),
+        }
+    }
+
+    /// Whether an endpoint of that name still exists.
+    fn knows(&self, asked: Option<u64>) -> bool {
+        let endpoints = self.job.live().backend.endpoints();
+        asked.is_some_and(|hash| {
+            endpoints.iter().any(|endpoint| weir_route::endpoint_hash(endpoint.address) == hash)
+        })
+    }
+
+    fn session_cookie(&self, cookie: &SessionCookie, arm: u64, endpoint: u64) -> String {
+        let mut text = format!("{}={arm:016x}.{endpoint:016x}", cookie.name);
+        let path = cookie.path.as_deref().unwrap_or("/");
+        // Writing to memory does not fail.
+        let _ = write!(text, "; Path={path}");
+        if let Some(domain) = &cookie.domain {
+            let _ = write!(text, "; Domain={domain}");
+        }
+        if let Some(age) = cookie.max_age.or(cookie.expires) {
+            let _ = write!(text, "; Max-Age={}", age.as_secs());
+        }
+        if let Some(same_site) = cookie.same_site {
+            let _ = write!(text, "; SameSite={}", same_site_name(same_site));
+        }
+        if cookie.secure.unwrap_or(self.job.secure) {
+            text.push_str("; Secure");
+        }
+        text.push_str("; HttpOnly");
+        text
+    }
+}
+
+fn cohort_cookie(random: u64, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("weir-cohort={random:016x}; Path=/; Max-Age=31536000; SameSite=Lax{secure}; HttpOnly")
+}
+
+fn same_site_name(same_site: SameSite) -> &'static str {
+    match same_site {
+        SameSite::Strict => "Strict",
+        SameSite::Lax => "Lax",
+        SameSite::None => "None",
+    }
+}
+
+/// Looks for the next piece; chunk-framed bytes are taken as they are where `framed`.
+fn find(reader: &mut BodyReader, input: &[u8], framed: bool) -> Result<Found, Failure> {
+    let bad = |bad: weir_http1::BadBody| Failure::BadResponse(bad.response_code());
+    if framed {
+        let scan = reader.scan(input).map_err(bad)?;
+        let consumed = scan.end.map_or(scan.forward, |end| end.consumed);
+        return Ok(Found { data: 0..scan.forward, consumed, end: scan.end.map(|end| end.trailers) });
+    }
+    Ok(match reader.next(input).map_err(bad)? {
+        BodyEvent::Data { skip, data } => Found { data: skip..skip + data, consumed: skip + data, end: None },
+        BodyEvent::End { consumed, trailers } => Found { data: 0..0, consumed, end: Some(trailers) },
+        BodyEvent::More { consumed } => Found { data: 0..0, consumed, end: None },
+    })
+}
