@@ -102,7 +102,8 @@ impl Answer {
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        let close = matches!(refusal, Refusal::BadBody | Refusal::SlowHead | Refusal::SlowBody);
+        let close =
+            matches!(refusal, Refusal::BadPath | Refusal::BadBody | Refusal::SlowHead | Refusal::SlowBody);
         Self { status: refusal.status(), code: refusal.code(), location: None, close }
     }
 }

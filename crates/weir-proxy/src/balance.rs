@@ -22,7 +22,7 @@ const CONNECT_PENALTY: Duration = Duration::from_secs(1);
 const ERRORS: u32 = 5;
 /// How long it is left out the first time; doubled each further time.
 const ERROR_PENALTY: Duration = Duration::from_secs(10);
-const MAX_PENALTY: Duration = Duration::from_secs(300);
+const MAX_PENALTY: Duration = Duration::from_mins(5);
 /// An endpoint that joins others gets its full share after this time.
 const SLOW_START: Duration = Duration::from_secs(10);
 
@@ -71,7 +71,7 @@ impl Balancer {
         Self { backend: Arc::downgrade(backend), version: Cell::new(0), peers: RefCell::default() }
     }
 
-    /// Picks an endpoint; `None` if there is none left to try.
+    /// Picks an endpoint, one that was tried only if there is no other; `None` without endpoints.
     pub(crate) fn pick(
         &self,
         backend: &Live,
@@ -83,7 +83,9 @@ impl Balancer {
         let peers = self.peers.borrow();
         let wished = wish.session.and_then(|hash| peers.iter().find(|peer| peer.hash == hash));
         let wished = wished.filter(|peer| !wish.tried.contains(&peer.address) && peer.healthy(now));
-        let peer = wished.or_else(|| choose(&peers, wish.tried, now, rng))?;
+        let mut elsewhere = || choose(&peers, wish.tried, now, rng);
+        let peer = wished.or_else(&mut elsewhere);
+        let peer = peer.or_else(|| choose(&peers, &[], now, rng))?;
         peer.in_flight.set(peer.in_flight.get() + 1);
         Some(Pick { peer: Rc::clone(peer) })
     }
@@ -128,8 +130,13 @@ fn choose<'p>(
     let panic = healthy * 2 < peers.len();
     let fit = |peer: &&Rc<Peer>| !tried.contains(&peer.address) && (panic || peer.healthy(now));
     let count = peers.iter().filter(fit).count();
-    let mut nth = |peers: &'p [Rc<Peer>]| peers.iter().filter(fit).nth(rng.usize(..count.max(1)));
-    let (first, second) = (nth(peers)?, nth(peers)?);
+    let nth = |index| peers.iter().filter(fit).nth(index);
+    if count < 2 {
+        return nth(0);
+    }
+    let one = rng.usize(..count);
+    let two = (one + rng.usize(1..count)) % count;
+    let (first, second) = (nth(one)?, nth(two)?);
     let better = if second.in_flight.get() < first.in_flight.get() { second } else { first };
     let other = if Rc::ptr_eq(better, first) { second } else { first };
     Some(if better.takes(now, rng) { better } else { other })
@@ -283,10 +290,11 @@ mod tests {
     }
 
     #[test]
-    fn retries_go_elsewhere_or_nowhere() {
+    fn retries_go_elsewhere_if_they_can() {
         let mut world = World::new(&[1, 2]);
         assert_eq!(world.pick(&[address(1)]).unwrap().peer.address.port(), 2);
-        assert!(world.pick(&[address(1), address(2)]).is_none());
+        assert!(world.pick(&[address(1), address(2)]).is_some());
+        assert!(World::new(&[]).pick(&[]).is_none());
     }
 
     #[test]

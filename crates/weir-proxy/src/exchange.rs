@@ -23,7 +23,7 @@ use std::{
 
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
-use weir_http1::{BadBody, ResponseHead};
+use weir_http1::ResponseHead;
 use weir_model::{HeaderEdit, UpstreamProtocol};
 use weir_route::Cookie;
 
@@ -114,7 +114,7 @@ pub(crate) enum Failure {
     /// The endpoint did not read in time.
     SendTimeout,
     /// The request body is malformed.
-    BadBody(BadBody),
+    BadBody(&'static str),
     /// The request body did not arrive in time.
     BodyTimeout,
     /// The request body is larger than the route allows.
@@ -156,6 +156,7 @@ struct Try<'e> {
     timers: &'e Timers,
     limits: Waits,
     uploaded: Cell<bool>,
+    first_byte: Cell<Option<Instant>>,
 }
 
 /// How long the rule waits for its backend.
@@ -187,6 +188,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The code that says more than that of the refusal, where there is one.
+    pub(crate) fn detail(&self) -> Option<&'static str> {
+        match self {
+            Self::BadBody(code) | Self::BadResponse(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
 impl From<ClientGone> for Failure {
     fn from(_: ClientGone) -> Self {
         Self::ClientGone
@@ -209,14 +220,17 @@ pub(crate) async fn run(
         read: timeouts.read.unwrap_or(defaults.response),
         send: timeouts.send.unwrap_or(defaults.client_idle),
     };
-    let attempt = Try { worker, job, timers, limits, uploaded: Cell::new(body.is_done()) };
+    let attempt =
+        Try { worker, job, timers, limits, uploaded: Cell::new(body.is_done()), first_byte: Cell::new(None) };
     let mut tried = SmallVec::new();
     worker.earn_retry();
     loop {
         let (pick, connection) = attempt.acquire(&mut tried).await?;
         account.endpoint = Some(pick.peer.address);
         let reused = connection.reused;
-        match attempt.send(connection, pick, account, body, sink).await {
+        let result = attempt.send(connection, pick, body, sink).await;
+        account.first_byte = attempt.first_byte.get();
+        match result {
             Err((Failure::Reset, peer)) if attempt.may_repeat(tried.len(), body, sink) => {
                 // A connection that was idle may have been closed at this very moment; the endpoint itself
                 // is not to blame then.
@@ -308,12 +322,11 @@ impl Try<'_> {
         &self,
         mut connection: Connection,
         pick: Pick,
-        account: &mut Account,
         body: &mut impl Body,
         sink: &mut impl Sink,
     ) -> Result<Ended, (Failure, SocketAddr)> {
         let mut head = ResponseHead::new();
-        let result = self.transfer(&mut connection, &pick, account, &mut head, body, sink).await;
+        let result = self.transfer(&mut connection, &pick, &mut head, body, sink).await;
         let now = Instant::now();
         match result {
             Ok(()) if head.status == 101 => {
@@ -341,21 +354,20 @@ impl Try<'_> {
         &self,
         connection: &mut Connection,
         pick: &Pick,
-        account: &mut Account,
         head: &mut ResponseHead,
         body: &mut impl Body,
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
         let Connection { wire, slot, .. } = connection;
         let first = self.upload_first(wire, body).await;
-        let download = self.download(wire, slot, pick, account, head, sink);
+        let download = self.download(wire, slot, pick, head, sink);
         match first {
             // Whoever cannot be written to may still have said why.
-            Ok(()) | Err(upload::Stopped::Endpoint(_)) if self.uploaded.get() || first.is_err() => {
+            Ok(()) | Err(upload::Stopped::Endpoint) if self.uploaded.get() || first.is_err() => {
                 download.await
             }
             Ok(()) => self.both(self.upload_rest(wire, body), download).await,
-            Err(upload::Stopped::Endpoint(_)) => download.await,
+            Err(upload::Stopped::Endpoint) => download.await,
             Err(upload::Stopped::Client(failure)) => Err(failure),
         }
     }
@@ -373,7 +385,7 @@ impl Try<'_> {
                 match upload.as_mut().poll(cx) {
                     Poll::Pending => {}
                     Poll::Ready(Err(upload::Stopped::Client(failure))) => return Poll::Ready(Err(failure)),
-                    Poll::Ready(Ok(()) | Err(upload::Stopped::Endpoint(_))) => uploading = false,
+                    Poll::Ready(Ok(()) | Err(upload::Stopped::Endpoint)) => uploading = false,
                 }
             }
             let polled = download.as_mut().poll(cx);

@@ -218,10 +218,9 @@ impl<T: Io> Connection<'_, T> {
 
     /// Tells the client about a failure, as far as that is still possible.
     async fn fail(&mut self, failure: &Failure, started: bool, job: &Job<'_>, record: &mut Record) -> After {
-        let detail = if let Failure::BadResponse(code) = failure { code } else { "" };
         match failure.refusal() {
             Some(refusal) if !started => {
-                let code = if detail.is_empty() { refusal.code() } else { detail };
+                let code = failure.detail().unwrap_or_else(|| refusal.code());
                 let answer = Answer { code, close: true, ..Answer::from(refusal) };
                 record.end(answer.status, code, record.since.elapsed());
                 let head_only = job.method == weir_http1::ForMethod::Head;
@@ -229,7 +228,7 @@ impl<T: Io> Connection<'_, T> {
             }
             refusal => {
                 let code = refusal.map_or("WR-CLIENT-GONE", Refusal::code);
-                record.cut_off(if detail.is_empty() { code } else { detail });
+                record.cut_off(failure.detail().unwrap_or(code));
                 After::Close
             }
         }
@@ -304,8 +303,8 @@ fn poll_head<T: Io>(
                 *head = None;
                 slot.park(&worker.pool);
                 ready!(timer.poll_elapsed(cx));
-                let slow = NoRequest::Tell(Refusal::SlowHead.into());
-                return Poll::Ready(Err(if begun { slow } else { NoRequest::Quiet }));
+                let late = NoRequest::Tell(Refusal::SlowHead.into());
+                return Poll::Ready(Err(if begun { late } else { NoRequest::Quiet }));
             }
         }
     }

@@ -145,7 +145,7 @@ impl Connection {
             Step::Answer(answer) => {
                 record.end(answer.status, answer.code, record.since.elapsed());
                 let series = planned.rule.map(|rule| &*rule.backings()[0].series);
-                series.unwrap_or(worker.metrics.unrouted()).record(worker.index, record.ending());
+                series.unwrap_or_else(|| worker.metrics.unrouted()).record(worker.index, record.ending());
                 sender.answer(&answer, head_only);
             }
             Step::Forward(mut job) => {
@@ -189,9 +189,10 @@ impl Connection {
             Ok(ended) => record.end(ended.status, "", took),
             Err(failure) => {
                 let refusal = failure.refusal();
-                let code = refusal.map_or("WR-CLIENT-GONE", Refusal::code);
+                let code =
+                    failure.detail().or_else(|| refusal.map(Refusal::code)).unwrap_or("WR-CLIENT-GONE");
                 record.took(took);
-                match refusal.map(Answer::from) {
+                match refusal.map(|refusal| Answer { code, ..refusal.into() }) {
                     Some(answer) if sink.refuse(&answer, job.method == weir_http1::ForMethod::Head) => {
                         record.end(answer.status, code, took);
                     }

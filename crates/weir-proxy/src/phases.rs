@@ -43,8 +43,22 @@ pub(crate) struct Job<'t> {
     /// May be sent twice (RFC 9110 §9.2.2).
     pub(crate) idempotent: bool,
     pub(crate) framing: RequestFraming,
-    pub(crate) upgrade: bool,
+    pub(crate) upgrade: Option<Upgrade>,
     pub(crate) secure: bool,
+}
+
+/// What the client would like to speak instead of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    /// Its frames can be followed.
+    WebSocket,
+    Other,
+}
+
+impl Upgrade {
+    fn of(protocol: &[u8]) -> Self {
+        if protocol.eq_ignore_ascii_case(b"websocket") { Self::WebSocket } else { Self::Other }
+    }
 }
 
 impl Job<'_> {
@@ -78,7 +92,7 @@ pub(crate) fn plan<'t>(worker: &Worker, snapshot: &'t Snapshot, view: &View<'_>)
 
 fn https_port(worker: &Worker) -> Option<u16> {
     let config = &worker.config;
-    config.https.map(|address| config.public_https_port.unwrap_or(address.port()))
+    config.https.map(|address| config.public_https_port.unwrap_or_else(|| address.port()))
 }
 
 fn refusal(reject: Reject) -> Refusal {
@@ -113,7 +127,7 @@ fn prepare<'t>(
         method: ForMethod::of(method),
         idempotent: matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE"),
         framing: view.head.framing,
-        upgrade: view.head.upgrade.is_some(),
+        upgrade: view.head.upgrade.map(|protocol| Upgrade::of(protocol.of(view.buf))),
         secure: view.secure(),
     })
 }

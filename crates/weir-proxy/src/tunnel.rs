@@ -1,17 +1,35 @@
-//! An upgraded connection: bytes both ways, nothing looked at.
+//! An upgraded connection: bytes both ways, hardly looked at.
+//!
+//! Of WebSockets the frame boundaries are followed towards the client, so that a shutdown can say 1001
+//! (going away) between two frames. The client's answer still reaches the endpoint, which then closes
+//! its side by itself.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+mod frames;
 
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use self::frames::Frames;
 use crate::{
     buffer::Slot,
     drain::Phase,
     exchange::Timers,
-    phases::Job,
+    phases::{Job, Upgrade},
     timer::Timer,
     upstream::Connection,
     wire::{Io, Wire, WireError},
     worker::Worker,
 };
+
+/// A WebSocket Close with status 1001 (RFC 6455 §7.4.1).
+const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
+/// What a client gets to answer a Close.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Carries bytes until both sides have ended, one has failed, or nothing has moved for too long.
 pub(crate) async fn run<T: Io>(
@@ -24,56 +42,106 @@ pub(crate) async fn run<T: Io>(
 ) {
     let idle = job.rule.rule.timeouts.read.unwrap_or(worker.config.limits.tunnel_idle);
     let Connection { wire, slot: mut back, .. } = endpoint;
-    let up = pump(worker, client, slot, &wire, &timers.up, idle);
-    let down = pump(worker, &wire, &mut back, client, &timers.down, idle);
-    let (mut up, mut down) = (pin!(up), pin!(down));
-    let (mut up_done, mut down_done) = (false, false);
+    let up = Pump { worker, from: client, to: &wire, timer: &timers.up, idle, frames: None };
+    let frames = (job.upgrade == Some(Upgrade::WebSocket)).then(Frames::default);
+    let down = Pump { worker, from: &wire, to: client, timer: &timers.down, idle, frames };
+    let (mut up, mut down) = (pin!(up.run(slot)), pin!(down.run(&mut back)));
+    let (mut up_over, mut down_over) = (false, false);
     poll_fn(|cx| {
-        for (side, done) in [(&mut up as &mut dyn Pump, &mut up_done), (&mut down, &mut down_done)] {
-            if !*done {
-                match side.poll_side(cx) {
-                    Poll::Ready(Ok(())) => *done = true,
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
-                    Poll::Pending => {}
+        let sides: [(Pin<&mut dyn Future<Output = _>>, &mut bool); 2] =
+            [(up.as_mut(), &mut up_over), (down.as_mut(), &mut down_over)];
+        for (side, over) in sides {
+            if !*over && let Poll::Ready(result) = side.poll(cx) {
+                *over = true;
+                if result.is_err() {
+                    return Poll::Ready(());
                 }
             }
         }
-        let over = (up_done && down_done) || worker.phase() >= Phase::Closing;
+        let over = (up_over && down_over) || worker.phase() >= Phase::Closing;
         if over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
 
-/// One direction, so that both can be polled in a loop.
-trait Pump {
-    fn poll_side(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), WireError>>;
-}
-
-impl<F: Future<Output = Result<(), WireError>>> Pump for std::pin::Pin<&mut F> {
-    fn poll_side(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), WireError>> {
-        self.as_mut().poll(cx)
-    }
-}
-
-/// Carries bytes one way until that side ends.
-async fn pump(
-    worker: &Worker,
-    from: &Wire<impl Io>,
-    slot: &mut Slot,
-    to: &Wire<impl Io>,
-    timer: &Timer,
+/// One direction.
+struct Pump<'t, A, B> {
+    worker: &'t Worker,
+    from: &'t Wire<A>,
+    to: &'t Wire<B>,
+    timer: &'t Timer,
     idle: Duration,
-) -> Result<(), WireError> {
-    loop {
-        let unread = slot.unread();
-        if !unread.is_empty() {
-            to.write(unread, &[], timer, idle).await?;
-            to.flush(timer, idle).await?;
-            let count = slot.unread().len();
-            slot.consume(count, &worker.pool);
+    /// Towards the client of a WebSocket.
+    frames: Option<Frames>,
+}
+
+/// What a wait came to.
+enum Next {
+    Read(io::Result<usize>),
+    /// The shutdown wants this connection to end.
+    Leave,
+}
+
+impl<A: Io, B: Io> Pump<'_, A, B> {
+    async fn run(mut self, slot: &mut Slot) -> Result<(), WireError> {
+        loop {
+            self.pass_on(slot).await?;
+            match self.next(slot).await? {
+                Next::Read(Ok(0)) => return self.to.shutdown(self.timer, self.idle).await,
+                Next::Read(read) => drop(read?),
+                Next::Leave => return self.leave(slot).await,
+            }
         }
-        if from.fill(slot, &worker.pool, timer, idle).await? == 0 {
-            return to.shutdown(timer, idle).await;
+    }
+
+    async fn pass_on(&mut self, slot: &mut Slot) -> Result<(), WireError> {
+        let bytes = slot.unread();
+        if !bytes.is_empty() {
+            self.to.write(bytes, &[], self.timer, self.idle).await?;
+            self.to.flush(self.timer, self.idle).await?;
+            if let Some(frames) = &mut self.frames {
+                frames.pass(bytes);
+            }
+            slot.consume(bytes.len(), &self.worker.pool);
         }
+        Ok(())
+    }
+
+    async fn next(&self, slot: &mut Slot) -> Result<Next, WireError> {
+        let mut leaving = false;
+        self.timer.set(self.idle);
+        let next = poll_fn(|cx| self.poll_next(slot, &mut leaving, cx)).await;
+        self.timer.clear();
+        next
+    }
+
+    fn poll_next(
+        &self,
+        slot: &mut Slot,
+        leaving: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Next, WireError>> {
+        if let Poll::Ready(read) = self.from.poll_fill(cx, slot, &self.worker.pool) {
+            return Poll::Ready(Ok(Next::Read(read)));
+        }
+        let may_leave = self.frames.as_ref().is_some_and(Frames::at_boundary);
+        if may_leave && self.worker.phase() >= Phase::Draining && !std::mem::replace(leaving, true) {
+            self.timer.set(self.worker.some_of(self.worker.config.drain.in_flight / 2));
+        }
+        match (self.timer.poll_elapsed(cx), *leaving) {
+            (Poll::Pending, _) => Poll::Pending,
+            (Poll::Ready(_), true) => Poll::Ready(Ok(Next::Leave)),
+            (Poll::Ready(elapsed), false) => Poll::Ready(Err(elapsed.into())),
+        }
+    }
+
+    /// Says goodbye; whatever the endpoint still sends has no place behind a Close.
+    async fn leave(&self, slot: &mut Slot) -> Result<(), WireError> {
+        self.to.write(&GOING_AWAY, &[], self.timer, ANSWER).await?;
+        self.to.flush(self.timer, ANSWER).await?;
+        while self.from.fill(slot, &self.worker.pool, self.timer, ANSWER).await? > 0 {
+            slot.consume(slot.unread().len(), &self.worker.pool);
+        }
+        self.to.shutdown(self.timer, ANSWER).await
     }
 }

@@ -80,8 +80,8 @@ impl Request for View<'_> {
 
     fn target(&self) -> &[u8] {
         // An absolute-form target is the resource's URL, not what a redirect or a rule is written for.
-        let query = self.head.query.map_or(self.head.path.end(), |query| query.end());
-        match self.buf.get(self.head.path.start()..query) {
+        let end = self.head.query.unwrap_or(self.head.path).end();
+        match self.buf.get(self.head.path.start()..end) {
             Some(target) if !target.is_empty() && !self.head.path.is_empty() => target,
             _ => self.head.path(self.buf),
         }

@@ -24,6 +24,7 @@ use crate::{
 
 /// A snapshot held by a request without touching a counter that other threads touch.
 #[derive(Clone, Debug)]
+#[expect(clippy::redundant_allocation, reason = "the Arc's counter is shared by threads, the Rc's is not")]
 pub(crate) struct Pinned(Rc<Arc<Snapshot>>);
 
 impl std::ops::Deref for Pinned {
@@ -126,6 +127,11 @@ impl Worker {
         duration.mul_f64(0.9 + 0.2 * self.rng.borrow_mut().f64())
     }
 
+    /// A random part of a duration.
+    pub(crate) fn some_of(&self, duration: Duration) -> Duration {
+        duration.mul_f64(self.rng.borrow_mut().f64())
+    }
+
     /// Where a shutdown stands, as of the last tick.
     pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
@@ -215,8 +221,9 @@ impl RetryBudget {
     fn spend(&self, now: Instant) -> bool {
         let since = now.saturating_duration_since(self.refilled.replace(now)).as_secs_f64();
         let tokens = (self.tokens.get() + since * Self::PER_SECOND).min(Self::CAP);
-        let enough = tokens >= 1.0;
-        self.tokens.set(if enough { tokens - 1.0 } else { tokens });
+        // Five fifths are a whole, whatever their sum in binary.
+        let enough = tokens > 1.0 - 1e-6;
+        self.tokens.set(if enough { (tokens - 1.0).max(0.0) } else { tokens });
         enough
     }
 }

@@ -99,12 +99,12 @@ fn main() {
         let hosts = names.iter().enumerate().map(|(n, name)| host(name, vec![rule(n, "")])).collect();
         let blueprint = Blueprint { hosts, ..Blueprint::default() };
         let start = Instant::now();
-        let table = Table::compile(&blueprint, |_| true);
+        let table = Table::compile(&blueprint, |_, _| true);
         let compile = start.elapsed().as_secs_f64() * 1e3;
         let (name, changed) = host(&names[count / 2], vec![rule(0, "/new")]);
         let delta = Delta { hosts: [(name, Some(changed))].into(), ..Delta::default() };
         let start = Instant::now();
-        let table = black_box(table.apply(&delta, |_| true));
+        let table = black_box(table.apply(&delta, |_, _| true));
         let change = start.elapsed().as_secs_f64() * 1e3;
         let at = |name: &String| nanoseconds(&table, &Get { host: name, path: "/x" });
         let (first, last) = (at(&names[0]), at(&names[count - 1]));
@@ -115,7 +115,7 @@ fn main() {
     for count in [1, 100, 10_000] {
         let rules = (0..count).map(|n| rule(n, &format!("/section/{n}"))).collect();
         let blueprint = Blueprint { hosts: [host("one.example.com", rules)].into(), ..Blueprint::default() };
-        let table = Table::compile(&blueprint, |_| true);
+        let table = Table::compile(&blueprint, |_, _| true);
         let last = format!("/section/{}/x", count - 1);
         let at = |path: &str| nanoseconds(&table, &Get { host: "one.example.com", path });
         println!("{count:<18} {:>16.0} {:>6.0}", at("/section/0/x"), at(&last));

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use weir_model::{BackendKey, Host, HostName, MatchPath, Rule};
+use weir_model::{Arm, Host, HostName, MatchPath, Rule};
 
 use crate::{Request, predicate::first_failure, split::CompiledSplit};
 
@@ -63,7 +63,7 @@ impl<B> CompiledRule<B> {
 // === impl HostTable ===
 
 impl<B> HostTable<B> {
-    pub(crate) fn compile(host: &Host, resolve: &mut impl FnMut(&BackendKey) -> B) -> Self {
+    pub(crate) fn compile(host: &Host, resolve: &mut impl FnMut(&Rule, &Arm) -> B) -> Self {
         let compiled = |rule: &Arc<Rule>| CompiledRule {
             split: CompiledSplit::compile(rule, resolve),
             rule: Arc::clone(rule),

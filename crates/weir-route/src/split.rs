@@ -1,8 +1,6 @@
 //! Giving a request to an arm.
 
-use weir_model::{
-    ArmIndex, Assignment, BackendKey, CanaryAffinity, Condition, Fallback, Rule, Split, StickyKey,
-};
+use weir_model::{Arm, ArmIndex, Assignment, CanaryAffinity, Condition, Fallback, Rule, Split, StickyKey};
 
 use crate::{
     Backing, DecidedBy, Request, extract,
@@ -62,13 +60,13 @@ impl WatchSplit for () {
 // === impl CompiledSplit ===
 
 impl<B> CompiledSplit<B> {
-    pub(crate) fn compile(rule: &Rule, resolve: &mut impl FnMut(&BackendKey) -> B) -> Self {
+    pub(crate) fn compile(rule: &Rule, resolve: &mut impl FnMut(&Rule, &Arm) -> B) -> Self {
         let arms = rule.split.arms();
-        let name = |arm: &weir_model::Arm| hash(0, arm.backend.to_string().as_bytes());
+        let name = |arm: &Arm| hash(0, arm.backend.to_string().as_bytes());
         let cookie_names =
             if rule.split.affinity.is_some() { arms.iter().map(name).collect() } else { Box::default() };
         Self {
-            backings: arms.iter().map(|arm| resolve(&arm.backend)).collect(),
+            backings: arms.iter().map(|arm| resolve(rule, arm)).collect(),
             total: arms.iter().map(|arm| u64::from(arm.weight)).sum(),
             salt: salt(rule),
             cookie_names,

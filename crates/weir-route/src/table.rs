@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_model::{BackendKey, Blueprint, Delta, Host, HostName};
+use weir_model::{Arm, Blueprint, Delta, Host, HostName, Rule};
 
 use crate::{host_table::HostTable, shards::Shards};
 
@@ -20,8 +20,8 @@ pub struct Table<B> {
 // === impl Table ===
 
 impl<B> Table<B> {
-    /// Compiles a whole Blueprint.
-    pub fn compile(blueprint: &Blueprint, mut resolve: impl FnMut(&BackendKey) -> B) -> Self {
+    /// Compiles a whole Blueprint. `resolve` gives what the table keeps for each arm.
+    pub fn compile(blueprint: &Blueprint, mut resolve: impl FnMut(&Rule, &Arm) -> B) -> Self {
         let mut table = Self::default();
         for host in blueprint.hosts.values() {
             table.insert(host, &mut resolve);
@@ -31,7 +31,7 @@ impl<B> Table<B> {
 
     /// The table after a change. Hosts that the change does not name are shared with this one.
     #[must_use]
-    pub fn apply(&self, delta: &Delta, mut resolve: impl FnMut(&BackendKey) -> B) -> Self {
+    pub fn apply(&self, delta: &Delta, mut resolve: impl FnMut(&Rule, &Arm) -> B) -> Self {
         let mut table =
             Self { exact: self.exact.clone(), wildcards: self.wildcards.clone(), any: self.any.clone() };
         for (name, host) in &delta.hosts {
@@ -43,7 +43,7 @@ impl<B> Table<B> {
         table
     }
 
-    fn insert(&mut self, host: &Host, resolve: &mut impl FnMut(&BackendKey) -> B) {
+    fn insert(&mut self, host: &Host, resolve: &mut impl FnMut(&Rule, &Arm) -> B) {
         let compiled = Arc::new(HostTable::compile(host, resolve));
         match &host.name {
             HostName::Exact(name) => self.exact.insert(name, compiled),

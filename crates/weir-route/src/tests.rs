@@ -114,7 +114,7 @@ fn blueprint(hosts: Vec<(&str, Vec<Rule>)>) -> Blueprint {
 }
 
 fn table(hosts: Vec<(&str, Vec<Rule>)>) -> Table<bool> {
-    Table::compile(&blueprint(hosts), |_| true)
+    Table::compile(&blueprint(hosts), |_, _| true)
 }
 
 const CONTEXT: Context = Context { random: 0, https_port: None };
@@ -230,7 +230,7 @@ fn canary_split(weight: u32) -> (Split, ArmIndex) {
 
 fn split_table(split: Split, available: impl Fn(&str) -> bool) -> Table<bool> {
     let rules = vec![rule(MatchPath::Prefix("".into()), 0, split)];
-    Table::compile(&blueprint(vec![("a", rules)]), |key| available(&key.service))
+    Table::compile(&blueprint(vec![("a", rules)]), |_, arm| available(&arm.backend.service))
 }
 
 fn outcome(table: &Table<bool>, request: &TestRequest, random: u64) -> Option<(ArmIndex, DecidedBy)> {
@@ -484,7 +484,7 @@ proptest! {
     #[test]
     fn agrees_with_the_reference(hosts in arbitrary_hosts(), request in arbitrary_request()) {
         let blueprint = of_map(&hosts);
-        let table = Table::compile(&blueprint, |_| true);
+        let table = Table::compile(&blueprint, |_, _| true);
         prop_assert_eq!(winner(&table, &request), reference::find(&blueprint, &request).cloned());
     }
 
@@ -498,13 +498,13 @@ proptest! {
         let gone = old.hosts.keys().map(|name| (name.clone(), None));
         let kept = new.hosts.iter().map(|(name, host)| (name.clone(), Some(Arc::clone(host))));
         let delta = Delta { hosts: gone.chain(kept).collect(), ..Delta::default() };
-        let changed = Table::compile(&old, |_| true).apply(&delta, |_| true);
+        let changed = Table::compile(&old, |_, _| true).apply(&delta, |_, _| true);
         prop_assert_eq!(winner(&changed, &request), reference::find(&new, &request).cloned());
     }
 
     #[test]
     fn explaining_agrees_with_deciding(hosts in arbitrary_hosts(), request in arbitrary_request()) {
-        let table = Table::compile(&of_map(&hosts), |_| true);
+        let table = Table::compile(&of_map(&hosts), |_, _| true);
         let explained = explain(&table, &request, CONTEXT);
         let origin = winner(&table, &request).map(|rule| rule.origin.clone());
         prop_assert_eq!(explained.rule, origin);

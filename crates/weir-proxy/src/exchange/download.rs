@@ -6,7 +6,7 @@ use weir_http1::{BodyEvent, BodyReader, ResponseFraming, ResponseHead};
 use weir_model::{SameSite, SessionCookie};
 use weir_route::Cookie;
 
-use super::{Account, Failure, Response, Sink, Try};
+use super::{Failure, Response, Sink, Try};
 use crate::{
     balance::Pick,
     buffer::Slot,
@@ -31,11 +31,10 @@ impl Try<'_> {
         wire: &Wire<Socket>,
         slot: &mut Slot,
         pick: &Pick,
-        account: &mut Account,
         head: &mut ResponseHead,
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
-        let len = self.final_head(wire, slot, account, head, sink).await?;
+        let len = self.final_head(wire, slot, head, sink).await?;
         let set_cookie = self.set_cookie(pick);
         let response = Response {
             head,
@@ -57,7 +56,6 @@ impl Try<'_> {
         &self,
         wire: &Wire<Socket>,
         slot: &mut Slot,
-        account: &mut Account,
         head: &mut ResponseHead,
         sink: &mut impl Sink,
     ) -> Result<usize, Failure> {
@@ -66,13 +64,13 @@ impl Try<'_> {
             match parsed.map_err(|bad| Failure::BadResponse(bad.code()))? {
                 None => {
                     self.read(wire, slot).await?;
-                    account.first_byte.get_or_insert_with(Instant::now);
+                    self.first_byte.set(self.first_byte.get().or_else(|| Some(Instant::now())));
                 }
                 Some(len) if head.is_interim() => {
                     sink.interim(head, slot.unread(), &self.timers.down).await?;
                     slot.consume(len, &self.worker.pool);
                 }
-                Some(_) if head.status == 101 && !self.job.upgrade => {
+                Some(_) if head.status == 101 && self.job.upgrade.is_none() => {
                     return Err(Failure::BadResponse("WR-502-UPGRADE"));
                 }
                 Some(len) => return Ok(len),

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Stopped {
     /// The endpoint does not take any more.
-    Endpoint(WireError),
+    Endpoint,
     /// The client's side failed.
     Client(Failure),
 }
@@ -27,7 +27,7 @@ impl From<WireError> for Stopped {
     fn from(error: WireError) -> Self {
         match error {
             WireError::Timeout => Self::Client(Failure::SendTimeout),
-            WireError::Io(_) => Self::Endpoint(error),
+            WireError::Io(_) => Self::Endpoint,
         }
     }
 }

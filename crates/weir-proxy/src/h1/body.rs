@@ -79,15 +79,16 @@ impl<'c, T: Io> H1Body<'c, T> {
         if self.passed > self.limit { Err(Failure::BodyTooLarge) } else { Ok(Some(Piece::Data)) }
     }
 
-    fn ended(&mut self, trailers: std::ops::Range<usize>, taken: usize) -> Option<Piece> {
+    fn ended(&mut self, trailers: std::ops::Range<usize>, taken: usize) -> Piece {
         (self.piece, self.taken, self.done) = (trailers, taken, true);
-        Some(Piece::End)
+        Piece::End
     }
 
     fn scan(&mut self) -> Result<Option<Piece>, Failure> {
-        let scan = self.reader.scan(self.slot.unread()).map_err(Failure::BadBody)?;
+        let scan =
+            self.reader.scan(self.slot.unread()).map_err(|bad| Failure::BadBody(bad.request_code()))?;
         match scan.end {
-            Some(end) if scan.forward == 0 => Ok(self.ended(end.trailers.range(), end.consumed)),
+            Some(end) if scan.forward == 0 => Ok(Some(self.ended(end.trailers.range(), end.consumed))),
             Some(end) => {
                 // Counted from behind the data, which is taken away first.
                 let trailers = end.trailers.range();
@@ -101,9 +102,9 @@ impl<'c, T: Io> H1Body<'c, T> {
     }
 
     fn next(&mut self) -> Result<Option<Piece>, Failure> {
-        match self.reader.next(self.slot.unread()).map_err(Failure::BadBody)? {
+        match self.reader.next(self.slot.unread()).map_err(|bad| Failure::BadBody(bad.request_code()))? {
             BodyEvent::Data { skip, data } => self.found(skip..skip + data, skip + data),
-            BodyEvent::End { consumed, trailers } => Ok(self.ended(trailers.range(), consumed)),
+            BodyEvent::End { consumed, trailers } => Ok(Some(self.ended(trailers.range(), consumed))),
             BodyEvent::More { consumed } => {
                 self.slot.consume(consumed, &self.worker.pool);
                 Ok(None)
@@ -119,7 +120,7 @@ impl<T: Io> Body for H1Body<'_, T> {
             return Ok(Some(Piece::End));
         }
         if let Some((taken, trailers)) = self.end.take() {
-            return Ok(self.ended(trailers, taken));
+            return Ok(Some(self.ended(trailers, taken)));
         }
         if self.framed { self.scan() } else { self.next() }
     }
