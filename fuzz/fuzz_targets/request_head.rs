@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use weir_http1::{
-    BadField, BadRequest, Known, Limits, RequestFraming, RequestHead, Version, cookies, query_pairs,
+    BadField, BadRequest, Known, Limits, RequestFraming, RequestHead, Version,
     split_authority, write,
 };
 
@@ -127,12 +127,6 @@ fn rewritten(head: &RequestHead, buf: &[u8]) -> Vec<u8> {
 }
 
 fn check_values(head: &RequestHead, buf: &[u8]) {
-    for value in head.header(buf, b"cookie") {
-        assert!(cookies(value).all(|(name, value)| !name.is_empty() && !value.contains(&b';')));
-    }
-    if let Some(query) = head.query {
-        assert!(query_pairs(query.of(buf)).all(|(name, _)| !name.contains(&b'&')));
-    }
     let (host, port) = split_authority(head.authority.of(buf));
     assert!(host.len() + usize::from(port.is_some()) <= head.authority.len());
     assert!(host.starts_with(b"[") || !host.contains(&b':'));

@@ -46,7 +46,6 @@ mod field;
 mod framing;
 mod known;
 mod limits;
-mod pairs;
 mod request;
 mod response;
 mod span;
@@ -60,7 +59,6 @@ pub use crate::error::{BadBody, BadField, BadFraming, BadHost, BadRequest, BadRe
 pub use crate::field::Field;
 pub use crate::known::Known;
 pub use crate::limits::Limits;
-pub use crate::pairs::{cookies, query_pairs};
 pub use crate::request::{Builder, RequestFraming, RequestHead};
 pub use crate::response::{ForMethod, ResponseFraming, ResponseHead};
 pub use crate::span::Span;

@@ -1,6 +1,6 @@
 //! The rules for what is written, one test each.
 
-use weir_http1::{Limits, RequestHead, cookies, query_pairs, write};
+use weir_http1::{Limits, RequestHead, write};
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::new();
@@ -46,42 +46,4 @@ fn fields_are_copied_as_they_came_or_in_plain_form() {
     let copied = "Host: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: \r\n";
     assert_eq!(written(|out| write::copy_fields(out, text, &head.fields)), copied);
     assert_eq!(written(|out| write::copy_fields(out, text, &[])), "");
-}
-
-#[test]
-fn cookies_as_nginx_reads_them() {
-    let cases: &[(&str, &[(&str, &str)])] = &[
-        ("a=1", &[("a", "1")]),
-        ("a=1; b=2;c=3", &[("a", "1"), ("b", "2"), ("c", "3")]),
-        ("a = 1 ; b=", &[("a", "1"), ("b", "")]),
-        ("a=\"1; 2\"", &[("a", "\"1")]),
-        ("a=x=y", &[("a", "x=y")]),
-        ("a=1,b=2; c=3", &[("a", "1,b=2"), ("b", "2"), ("c", "3")]),
-        ("a; b=2; =3; ;", &[("b", "2")]),
-        ("", &[]),
-    ];
-    for (value, expected) in cases {
-        let found: Vec<_> = cookies(value.as_bytes()).collect();
-        let expected: Vec<_> =
-            expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-        assert_eq!(found, expected, "{value:?}");
-    }
-}
-
-#[test]
-fn query_parameters_are_raw() {
-    type Pairs = &'static [(&'static str, Option<&'static str>)];
-    let cases: &[(&str, Pairs)] = &[
-        ("a=1&b=2", &[("a", Some("1")), ("b", Some("2"))]),
-        ("a&b=&&c=d=e", &[("a", None), ("b", Some("")), ("c", Some("d=e"))]),
-        ("a=%26;b=2", &[("a", Some("%26;b=2"))]),
-        ("=x", &[("", Some("x"))]),
-        ("", &[]),
-    ];
-    for (query, expected) in cases {
-        let found: Vec<_> = query_pairs(query.as_bytes()).collect();
-        let expected: Vec<_> =
-            expected.iter().map(|(name, value)| (name.as_bytes(), value.map(str::as_bytes))).collect();
-        assert_eq!(found, expected, "{query:?}");
-    }
 }

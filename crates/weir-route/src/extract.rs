@@ -1,20 +1,29 @@
 //! Cookies and query parameters, read as the upstream controllers read them.
 //!
-//! nginx takes the first occurrence, separates cookies by `;` and `,`, keeps quotes, and does not decode
-//! query values. Envoy, and so Higress and MSE, differs in the case of names only.
+//! nginx (`ngx_http_parse_multi_header_lines`) looks for a cookie's name behind every `;` and `,`, but ends
+//! its value only at `;`; Envoy, and so Higress and MSE, knows `;` alone. Both take the first occurrence
+//! and keep quotes. Query values are not decoded.
 
 use weir_model::Case;
 
-/// The value of the first cookie of that name over all `Cookie` lines.
+/// The value of the first cookie of that name over all `Cookie` lines. The case says whose rules hold:
+/// names without case are nginx's.
 pub fn cookie<'r>(lines: impl Iterator<Item = &'r [u8]>, name: &[u8], case: Case) -> Option<&'r [u8]> {
-    lines.flat_map(pairs_of_cookies).find(|(found, _)| same(found, name, case)).map(|(_, value)| value)
+    lines.flat_map(move |line| crumbs(line, case)).find_map(|crumb| value_of(crumb, name, case))
 }
 
-fn pairs_of_cookies(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    line.split(|&byte| byte == b';' || byte == b',').filter_map(|crumb| {
-        let (name, value) = split_once(crumb, b'=')?;
-        Some((name.trim_ascii(), value.trim_ascii()))
-    })
+/// Every place where a cookie may begin, up to the end of the line.
+fn crumbs(line: &[u8], case: Case) -> impl Iterator<Item = &[u8]> {
+    let separator = move |byte: u8| byte == b';' || (byte == b',' && case == Case::Insensitive);
+    let begins = move |at: usize| at == 0 || separator(line[at - 1]);
+    (0..line.len()).filter(move |at| begins(*at)).map(|at| line[at..].trim_ascii_start())
+}
+
+fn value_of<'r>(crumb: &'r [u8], name: &[u8], case: Case) -> Option<&'r [u8]> {
+    let (found, rest) = crumb.split_at_checked(name.len())?;
+    let value = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let end = value.iter().position(|&byte| byte == b';').unwrap_or(value.len());
+    same(found, name, case).then_some(&value[..end])
 }
 
 /// The raw value of the first query parameter of that name; `?foo` without `=` counts as missing.
@@ -44,12 +53,14 @@ mod tests {
 
     #[test]
     fn first_cookie_wins_over_all_lines() {
-        let lines: [&[u8]; 2] = [b"a=1; Foo = bar ;c=\"q\"", b"foo=late,d=4"];
+        let lines: [&[u8]; 2] = [b"a=1; Foo = bar;c=\"q\"", b"foo=late,d=4; foobar=no"];
         let find = |name: &str, case| cookie(lines.into_iter(), name.as_bytes(), case);
         assert_eq!(find("foo", Case::Insensitive), Some(&b"bar"[..]));
-        assert_eq!(find("foo", Case::Sensitive), Some(&b"late"[..]));
+        assert_eq!(find("foo", Case::Sensitive), Some(&b"late,d=4"[..]));
         assert_eq!(find("c", Case::Sensitive), Some(&b"\"q\""[..]));
-        assert_eq!(find("d", Case::Sensitive), Some(&b"4"[..]));
+        assert_eq!(find("d", Case::Insensitive), Some(&b"4"[..]));
+        assert_eq!(find("d", Case::Sensitive), None);
+        assert_eq!(find("foob", Case::Insensitive), None);
         assert_eq!(find("e", Case::Sensitive), None);
     }
 
