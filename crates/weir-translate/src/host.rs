@@ -1,0 +1,137 @@
+//! Stage two: everything that one host name serves, from the drafts of all Ingresses that name it.
+
+mod canary;
+mod mains;
+mod split;
+mod tls;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use weir_model::{
+    BackendKey, Certificate, CertificateKey, Code, Finding, Host, HostName, HttpsRedirect, MatchPath, Rule,
+    RuleOrigin,
+};
+
+use crate::{
+    draft::{Draft, RouteDraft},
+    secret::InvalidSecret,
+    service::{Name, Services},
+};
+use canary::Pairing;
+
+/// What a host depends on besides drafts.
+#[derive(Clone, Copy)]
+pub(crate) struct World<'a> {
+    pub(crate) services: &'a Services,
+    /// Every Secret that a draft of the host names; missing ones are absent.
+    pub(crate) certificates: &'a HashMap<Name, Result<Arc<Certificate>, InvalidSecret>>,
+}
+
+/// What became of a host.
+#[derive(Debug, Default)]
+pub(crate) struct HostOutput {
+    pub(crate) host: Option<Arc<Host>>,
+    pub(crate) certificate: Option<CertificateKey>,
+    pub(crate) findings: Vec<Finding>,
+    /// Each once.
+    pub(crate) backends: BTreeSet<BackendKey>,
+    /// Services that were looked up, found or not.
+    pub(crate) services: BTreeSet<Name>,
+    /// Secrets that were looked up, found or not.
+    pub(crate) secrets: BTreeSet<Name>,
+}
+
+/// A route with the draft it belongs to.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    draft: &'a Draft,
+    route: &'a RouteDraft,
+}
+
+/// Makes a host of its drafts, given from the oldest to the youngest.
+pub(crate) fn build(name: &HostName, drafts: &[&Draft], world: World<'_>) -> HostOutput {
+    let mut output = HostOutput::default();
+    tls::choose(name, drafts, world, &mut output);
+    let mains = mains::choose(name, drafts, &mut output.findings);
+    let pairing = canary::pair(name, drafts, &mains, &mut output.findings);
+    note_regex(name, &mains, &mut output.findings);
+    let has_tls = drafts.iter().any(|draft| draft.tls.iter().any(|tls| tls.host == *name));
+    let host: Arc<str> = name.to_string().into();
+    let mut rules = Vec::with_capacity(mains.len());
+    for (main, canaries) in mains.iter().zip(pairing) {
+        rules.push(Arc::new(rule(&host, *main, &canaries, has_tls, world, &mut output)));
+    }
+    rules.sort_by(|a, b| order(a).cmp(&order(b)));
+    output.host = (!rules.is_empty()).then(|| Arc::new(Host { name: name.clone(), rules }));
+    output
+}
+
+fn rule(
+    host: &Arc<str>,
+    main: Claim<'_>,
+    canaries: &Pairing<'_>,
+    has_tls: bool,
+    world: World<'_>,
+    output: &mut HostOutput,
+) -> Rule {
+    let Claim { draft, route } = main;
+    let mut filters = draft.common.filters.clone();
+    let on_host = has_tls || tls::covers(draft, &route.host);
+    if filters.https_redirect == HttpsRedirect::Never && draft.common.ssl_redirect && on_host {
+        filters.https_redirect = HttpsRedirect::WithCertificate;
+    }
+    if !route.rewrites {
+        filters.rewrite = None;
+    }
+    Rule {
+        origin: origin(host, main),
+        path: route.path.clone(),
+        precedence: route.precedence,
+        conditions: draft.common.conditions.clone(),
+        filters,
+        timeouts: draft.common.timeouts,
+        split: split::build(main, canaries, world, output),
+    }
+}
+
+/// ingress-nginx turns all paths of a host into patterns as soon as one Ingress asks for it.
+fn note_regex(name: &HostName, mains: &[Claim<'_>], findings: &mut Vec<Finding>) {
+    let is_regex = |claim: &&Claim<'_>| matches!(claim.route.path, MatchPath::Regex(_));
+    if mains.iter().all(|claim| is_regex(&claim)) {
+        return;
+    }
+    for claim in mains.iter().filter(is_regex).filter(|claim| claim.draft.dialect.is_nginx()) {
+        let message = format!(
+            "Only the paths of this Ingress are patterns; upstream read all paths of {name} as patterns."
+        );
+        let field = format!("{}.path", claim.route.field);
+        findings.push(Finding::new(Code::Deviation, claim.draft.id.clone(), field, message));
+    }
+}
+
+fn origin(host: &Arc<str>, Claim { draft, route }: Claim<'_>) -> RuleOrigin {
+    RuleOrigin {
+        object: draft.id.clone(),
+        host: host.clone(),
+        path: route.written.clone(),
+        path_type: route.path_type,
+        field: route.field.clone(),
+    }
+}
+
+/// Exact paths, then prefixes, then patterns by rank; longer ones first; among equals more conditions
+/// first. The sort is stable, so age decides the rest.
+fn order(rule: &Rule) -> impl Ord + '_ {
+    use std::cmp::Reverse;
+    let (kind, rank, text) = match &rule.path {
+        MatchPath::Exact(path) => (0, path.len(), &**path),
+        MatchPath::Prefix(path) => (1, path.len(), &**path),
+        MatchPath::Regex(pattern) => (2, rule.precedence, pattern.as_str()),
+    };
+    // ingress-nginx puts patterns of equal length in falling order of their text.
+    let length = if kind == 2 { text.len() } else { 0 };
+    (kind, Reverse(rank), Reverse(length), Reverse(text), Reverse(rule.conditions.all.len()))
+}

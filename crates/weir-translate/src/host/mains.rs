@@ -1,0 +1,63 @@
+//! Which Ingress serves a path that several claim.
+
+use std::collections::HashMap;
+
+use weir_model::{Code, Finding, HostName, MatchPath};
+
+use super::Claim;
+use crate::draft::{Draft, Rank};
+
+/// The claims that are served: of equal ones the oldest, and rules before default backends.
+pub(super) fn choose<'a>(
+    name: &HostName,
+    drafts: &[&'a Draft],
+    findings: &mut Vec<Finding>,
+) -> Vec<Claim<'a>> {
+    let mut claims = claims(name, drafts);
+    claims.sort_by_key(|claim| claim.route.rank);
+    let mut served: Vec<Claim<'a>> = Vec::with_capacity(claims.len());
+    let mut by_path: HashMap<(u8, &str), Vec<usize>> = HashMap::with_capacity(claims.len());
+    for claim in claims {
+        let rivals = by_path.entry(identity(&claim.route.path)).or_default();
+        let same = |index: &&usize| served[**index].draft.common.conditions == claim.draft.common.conditions;
+        if let Some(winner) = rivals.iter().find(same) {
+            findings.extend(shadowed(claim, served[*winner], name));
+        } else {
+            rivals.push(served.len());
+            served.push(claim);
+        }
+    }
+    served
+}
+
+fn claims<'a>(name: &HostName, drafts: &[&'a Draft]) -> Vec<Claim<'a>> {
+    let mains = drafts.iter().filter(|draft| draft.canary.is_none());
+    mains.flat_map(|draft| draft.routes_of(name).iter().map(|route| Claim { draft, route })).collect()
+}
+
+fn identity(path: &MatchPath) -> (u8, &str) {
+    match path {
+        MatchPath::Exact(path) => (0, path),
+        MatchPath::Prefix(path) => (1, path),
+        MatchPath::Regex(pattern) => (2, pattern.as_str()),
+    }
+}
+
+/// A default backend beside rules steps back without a word; that is what a default is for.
+fn shadowed(loser: Claim<'_>, winner: Claim<'_>, host: &HostName) -> Option<Finding> {
+    if loser.route.rank == Rank::Default {
+        return None;
+    }
+    let (path, by) = (&loser.route.written, &winner.route.field);
+    let message = if loser.draft.id == winner.draft.id {
+        format!(
+            "{by} of the same Ingress already serves {host}{path}; this entry gets no requests. To divide requests, name the services in an annotation of your dialect, or remove one entry."
+        )
+    } else {
+        format!(
+            "{} already serves {host}{path} ({by}) and is older; this entry gets no requests. Remove one of them, or mark this Ingress as a canary.",
+            winner.draft.id
+        )
+    };
+    Some(Finding::new(Code::Shadowed, loser.draft.id.clone(), &*loser.route.field, message))
+}

@@ -1,0 +1,144 @@
+//! The split of one path.
+
+use weir_model::{Arm, ArmIndex, BackendKey, CanaryAffinity, Code, Fallback, Finding, HeaderEdits, Split};
+
+use super::{
+    Claim, HostOutput, World,
+    canary::{Canary, Pairing},
+};
+use crate::{
+    draft::{ArmDraft, CanaryOverride, Draft},
+    notes::annotation_field,
+    service,
+};
+
+/// Builds the split of a main path with its canaries.
+pub(super) fn build(
+    main: Claim<'_>,
+    canaries: &Pairing<'_>,
+    world: World<'_>,
+    output: &mut HostOutput,
+) -> Split {
+    let Claim { draft, route } = main;
+    let mut split = Split::only(resolve(draft, &route.arms[0], world, output));
+    split.base_mut().weight = route.arms[0].weight;
+    split.base_mut().headers = draft.common.headers.clone();
+    split.assignment = draft.common.assignment.clone();
+    split.affinity.clone_from(&draft.common.affinity);
+    let mut indices = vec![ArmIndex::BASE];
+    for arm in &route.arms[1..] {
+        let backend = resolve(draft, arm, world, output);
+        indices.push(split.add_arm(Arm {
+            backend,
+            weight: arm.weight,
+            headers: draft.common.headers.clone(),
+        }));
+    }
+    split.audience.clone_from(&route.audience);
+    for (predicate, arm) in &route.overrides {
+        split.add_override(predicate.clone(), indices[*arm]);
+    }
+    if route.gray && draft.dialect.is_nginx() {
+        split.fallback = Fallback::ToAny;
+    }
+    if !canaries.is_empty() {
+        add_canaries(&mut split, canaries, world, output);
+    }
+    split
+}
+
+/// The key of a backend; what is wrong with it is noted on the Ingress that names it.
+fn resolve(draft: &Draft, arm: &ArmDraft, world: World<'_>, output: &mut HostOutput) -> BackendKey {
+    let backend = &arm.backend;
+    let (key, problem) = service::resolve(backend, world.services);
+    output.services.insert((backend.namespace.clone(), backend.service.clone()));
+    output.backends.insert(key.clone());
+    if let Some(problem) = problem {
+        let field = match (problem.code, backend.field.strip_suffix(".name")) {
+            (Code::MissingPort, Some(service)) => format!("{service}.port"),
+            _ => backend.field.to_string(),
+        };
+        output.findings.push(Finding::new(problem.code, draft.id.clone(), field, problem.message));
+    }
+    key
+}
+
+fn add_canaries(split: &mut Split, canaries: &Pairing<'_>, world: World<'_>, output: &mut HostOutput) {
+    let (base, weights) = weights(canaries, &mut output.findings);
+    split.base_mut().weight = base;
+    let mut overrides: Vec<(&CanaryOverride, ArmIndex)> = Vec::new();
+    for (canary, weight) in canaries.iter().zip(weights) {
+        let Claim { draft, route } = canary.claim;
+        let backend = resolve(draft, &route.arms[0], world, output);
+        let arm = split.add_arm(Arm { backend, weight, headers: headers(canary) });
+        overrides.extend(canary.policy.overrides.iter().map(|entry| (entry, arm)));
+    }
+    overrides.sort_by_key(|(entry, _)| entry.tier);
+    for (entry, arm) in overrides {
+        split.add_override(entry.predicate.clone(), if entry.always { arm } else { ArmIndex::BASE });
+    }
+    if let Some(affinity) = split.affinity.as_mut().filter(|_| canaries[0].policy.legacy_affinity) {
+        affinity.canary = CanaryAffinity::Legacy;
+    }
+}
+
+fn headers(canary: &Canary<'_>) -> HeaderEdits {
+    canary.policy.headers.clone()
+}
+
+/// The weight of the base and those of the canaries.
+fn weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32, Vec<u32>) {
+    if canaries[0].claim.draft.dialect.is_nginx() {
+        nginx_weights(canaries, findings)
+    } else {
+        higress_weights(canaries, findings)
+    }
+}
+
+/// Each weight is a part of its own total. They are brought to the greatest total and capped there.
+fn nginx_weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32, Vec<u32>) {
+    let total = canaries.iter().map(|canary| canary.policy.total).max().unwrap_or(100);
+    let mut left = total;
+    let mut weights = Vec::new();
+    for canary in canaries {
+        let weight = scale(canary.policy.weight, canary.policy.total, total);
+        if weight > u64::from(left) {
+            findings.push(capped(canary, left, total));
+        }
+        let weight = u32::try_from(weight).unwrap_or(left).min(left);
+        left -= weight;
+        weights.push(weight);
+    }
+    (left, weights)
+}
+
+fn scale(weight: u32, from: u32, to: u32) -> u64 {
+    u64::from(weight) * u64::from(to) / u64::from(from.max(1))
+}
+
+fn capped(canary: &Canary<'_>, left: u32, total: u32) -> Finding {
+    let message = format!(
+        "The canaries of this path ask for more than the total of {total}; this one gets the {left} that are left. Lower the weights."
+    );
+    finding(Code::WeightsCapped, canary, message)
+}
+
+/// All weights are parts of the first canary's total, or of their sum if that is more.
+fn higress_weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32, Vec<u32>) {
+    let by_weight = || canaries.iter().filter(|canary| canary.policy.overrides.is_empty());
+    let sum: u64 = by_weight().map(|canary| u64::from(canary.policy.weight)).sum();
+    let first = by_weight().next().map_or(100, |canary| canary.policy.total);
+    let total = u64::from(first).max(sum);
+    for canary in by_weight().filter(|canary| u64::from(canary.policy.weight) * 100 % total != 0) {
+        let weight = canary.policy.weight;
+        let message =
+            format!("The share is exactly {weight} of {total}; upstream cut it down to whole percents.");
+        findings.push(finding(Code::Deviation, canary, message));
+    }
+    let weights = canaries.iter().map(|canary| canary.policy.weight).collect();
+    (u32::try_from(total - sum).unwrap_or(u32::MAX), weights)
+}
+
+fn finding(code: Code, canary: &Canary<'_>, message: String) -> Finding {
+    Finding::new(code, canary.claim.draft.id.clone(), annotation_field(&canary.policy.key), message)
+}

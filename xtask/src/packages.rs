@@ -1,0 +1,65 @@
+//! Debian packages that the tests and benchmarks use.
+
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::{out, run};
+
+/// What needs a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The tests, and so the benchmarks as well.
+    Tests,
+    /// The benchmarks alone.
+    Bench,
+}
+
+struct Package {
+    name: &'static str,
+    /// A program that is there when the package is.
+    program: &'static str,
+    need: Need,
+    why: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "curl", program: "curl", need: Need::Tests, why: "a client that is not ours" },
+    Package { name: "openssl", program: "openssl", need: Need::Tests, why: "a TLS client that is not ours" },
+    Package { name: "nghttp2-client", program: "h2load", need: Need::Tests, why: "HTTP/2 load (h2load)" },
+    Package { name: "nginx-core", program: "nginx", need: Need::Bench, why: "a peer" },
+    Package { name: "haproxy", program: "haproxy", need: Need::Bench, why: "a peer" },
+    Package { name: "python3-venv", program: "python3", need: Need::Bench, why: "fetches Envoy, a peer" },
+    Package { name: "util-linux", program: "taskset", need: Need::Bench, why: "pins programs to cores" },
+];
+
+/// Installs what is missing, or says exactly what to install.
+pub(crate) fn ensure(need: Need) -> anyhow::Result<()> {
+    let wanted = PACKAGES.iter().filter(|package| need == Need::Bench || package.need == Need::Tests);
+    let missing: Vec<_> = wanted.filter(|package| !run::has(package.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for Package { name, program, why, .. } in &missing {
+        out::note(format_args!("{program} is missing: {why}; it is in the Debian package {name}"));
+    }
+    let names: Vec<_> = missing.iter().map(|package| package.name).collect();
+    let command = format!("apt-get install --no-install-recommends {}", names.join(" "));
+    if !rustix::process::geteuid().is_root() || !run::has("apt-get") {
+        bail!("programs are missing; on Debian they come with: sudo {command}");
+    }
+    out::note(&command);
+    install(&names).context(command)
+}
+
+fn install(packages: &[&str]) -> anyhow::Result<()> {
+    run::output(apt().args(["update"]))?;
+    run::output(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))?;
+    Ok(())
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
