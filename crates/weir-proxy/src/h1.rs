@@ -23,6 +23,7 @@ use crate::{
     drain::Phase,
     exchange::{self, Account, Ended, Failure, Timers},
     log::Record,
+    memory::Pressure,
     metrics::Ending,
     phases::{Job, Plan, Step, plan},
     timer::Timer,
@@ -187,7 +188,8 @@ impl<T: Io> Connection<'_, T> {
 
     /// Whether the connection may serve another request after this one.
     fn may_keep(&self, head: &RequestHead) -> bool {
-        head.persistent && !self.worker.draining() && Instant::now() < self.old_at
+        let roomy = self.worker.memory.get() == Pressure::None;
+        head.persistent && roomy && !self.worker.draining() && Instant::now() < self.old_at
     }
 
     /// Forwards a request and its response.

@@ -24,6 +24,7 @@ mod h1;
 mod h2;
 mod listen;
 mod log;
+mod memory;
 mod metrics;
 mod phases;
 mod proxy;

@@ -23,6 +23,7 @@ use crate::{
     buffer::Slot,
     drain::Phase,
     h1, h2,
+    memory::Pressure,
     view::{self, Peer},
     wire::{Io, Wire},
     worker::Worker,
@@ -79,6 +80,10 @@ async fn at_once(listener: &TcpListener) -> Option<io::Result<(TcpStream, Socket
 }
 
 fn start(worker: &Rc<Worker>, stream: TcpStream, address: SocketAddr, tls: Option<&Arc<ServerConfig>>) {
+    if worker.memory.get() == Pressure::Refuse {
+        worker.counters().refused.add(1);
+        return;
+    }
     let peer = Peer {
         address,
         local_port: stream.local_addr().map_or(0, |local| local.port()),

@@ -137,6 +137,7 @@ pub(crate) struct ThreadCounters {
     pub(crate) connect_failures: Cell,
     pub(crate) upstream_connections: Cell,
     pub(crate) force_closed: Cell,
+    pub(crate) refused: Cell,
 }
 
 /// All counters of the data plane.
@@ -169,6 +170,8 @@ pub struct Totals {
     pub upstream_connections: u64,
     /// Requests cut off by the end of the shutdown.
     pub force_closed: u64,
+    /// Connections turned away for want of memory.
+    pub refused: u64,
 }
 
 // === impl Metrics ===
@@ -236,6 +239,7 @@ impl Metrics {
             connect_failures: sum(|thread| &thread.connect_failures),
             upstream_connections: sum(|thread| &thread.upstream_connections),
             force_closed: sum(|thread| &thread.force_closed),
+            refused: sum(|thread| &thread.refused),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     drain::{Phase, Stage},
     listen,
+    memory::Gauge,
     metrics::Metrics,
     snapshot::{Revision, Served},
     tls,
@@ -77,6 +78,7 @@ impl Proxy {
         let metrics = Arc::new(Metrics::new(config.threads));
         let served = Arc::new(Served::new(Arc::clone(&metrics)));
         let (phase, receiver) = watch::channel(Phase::Serving);
+        let memory = Arc::new(Gauge::default());
         let tls = tls::server(Arc::clone(&served.snapshot))?;
         let upstream_tls = tls::upstream()?;
         let mut proxy = Self {
@@ -95,6 +97,7 @@ impl Proxy {
                 config: Arc::clone(&config),
                 snapshot: Arc::clone(&proxy.served.snapshot),
                 metrics: Arc::clone(&proxy.metrics),
+                memory: Arc::clone(&memory),
                 stage: Stage::new(receiver.clone()),
                 upstream_tls: Arc::clone(&upstream_tls),
             };

@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     drain::{Phase, Stage},
     log::Log,
+    memory::Gauge,
     metrics::{Metrics, ThreadCounters},
     snapshot::Snapshot,
     timer::{TICK, Wheel},
@@ -52,6 +53,7 @@ pub(crate) struct Worker {
     pub(crate) stage: Stage,
     pub(crate) log: Option<Log>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) memory: Arc<Gauge>,
     pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
     rng: RefCell<fastrand::Rng>,
     latest: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
@@ -73,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) memory: Arc<Gauge>,
     pub(crate) stage: Stage,
     pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
 }
@@ -92,6 +95,7 @@ impl Worker {
             stage: parts.stage,
             log,
             metrics: parts.metrics,
+            memory: parts.memory,
             upstream_tls: parts.upstream_tls,
             rng: RefCell::new(fastrand::Rng::new()),
             latest: RefCell::new(Cache::new(parts.snapshot)),
@@ -192,6 +196,9 @@ impl Worker {
     fn sweep(&self, now: Instant) {
         // Also lets go of a table that no request has asked for since.
         drop(self.snapshot());
+        if self.index == 0 {
+            self.memory.look();
+        }
         self.balancers.borrow_mut().retain(|_, balancer| balancer.sweep(now));
     }
 }

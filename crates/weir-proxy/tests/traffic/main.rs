@@ -8,6 +8,7 @@ mod forwarding;
 mod http2;
 mod limits;
 mod smuggling;
+mod stickiness;
 mod tls;
 mod upgrade;
 mod world;

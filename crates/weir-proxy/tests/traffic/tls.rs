@@ -6,7 +6,7 @@ use weir_testkit::{
     client::{Connection, Target},
 };
 
-use crate::world::{World, certificate};
+use crate::world::{World, certificate, config, key, rule};
 
 #[tokio::test]
 async fn certificates_are_chosen_by_name_and_swapped_under_a_connection() {
@@ -35,4 +35,21 @@ async fn unknown_names_are_refused() {
     world.proxy.apply(&certificate("a", &authority.leaf(&["a", "b"]).unwrap()));
     let target = Target::tls(world.proxy.https().unwrap(), "b", authority.client(&[]).unwrap());
     assert!(Connection::open_to(&target).await.is_err());
+}
+
+#[tokio::test]
+async fn backends_can_be_spoken_to_over_tls() {
+    let origin = Origin::start("stable").await;
+    let inner = World::new(&[origin.addr()]);
+    // The name in the handshake is the Service's; the certificate is for somebody else.
+    inner.proxy.apply(&certificate("app", &Authority::new().unwrap().leaf(&["elsewhere"]).unwrap()));
+    let mut rule = rule(weir_model::Split::only(key("app")));
+    rule.filters.protocol = weir_model::UpstreamProtocol::Https1;
+    let outer = World::with(config(), rule, &[inner.proxy.https().unwrap()]);
+    let mut client = outer.connect().await;
+    for _ in 0..3 {
+        assert_eq!(client.get("a", "/bytes/100000").await.unwrap().body.len(), 100_000);
+    }
+    assert_eq!(origin.count(), 3);
+    assert_eq!(outer.proxy.metrics().totals().upstream_connections, 1, "the connection is used again");
 }
