@@ -1,0 +1,25 @@
+//! The `weir` program: one module per verb, each from arguments to a wired runtime and nothing else.
+//!
+//! ```text
+//! serve ──► runtime ──► source (files ─► objects ─► Delta) ──► weir_proxy::Proxy
+//!   │         ▲  └────► admin (health, metrics, table, findings)
+//! demo ───────┘
+//! explain, lint ──► source, once ──► weir_route::explain, findings
+//! ```
+//!
+//! What is absent on purpose: any meaning of an annotation (`weir-translate`), any routing decision
+//! (`weir-route`), and any byte of a request (`weir-proxy`).
+
+mod admin;
+mod cli;
+mod demo;
+mod duration;
+pub mod explain;
+mod findings;
+mod lint;
+mod output;
+mod runtime;
+mod serve;
+pub mod source;
+
+pub use cli::main;

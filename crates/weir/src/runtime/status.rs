@@ -1,0 +1,74 @@
+//! What there is to say about the source, for people and for readiness.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use weir_model::Finding;
+use weir_proxy::{Phase, Proxy};
+
+use crate::source::Broken;
+
+/// Shared between the thread that follows the files and those that are asked.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    state: Mutex<State>,
+    proxy: OnceLock<Weak<Proxy>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    findings: Arc<[Finding]>,
+    broken: Vec<Broken>,
+}
+
+// === impl Status ===
+
+impl Status {
+    /// A set of files is in force; there is this to say about it.
+    pub(crate) fn in_force(&self, findings: Vec<Finding>) {
+        *self.state() = State { findings: findings.into(), broken: Vec::new() };
+    }
+
+    /// No file stands in the way any more, and none has changed.
+    pub(crate) fn readable(&self) {
+        self.state().broken.clear();
+    }
+
+    /// These files stand in the way of a change. Returns whether that is news.
+    pub(crate) fn held_back(&self, broken: Vec<Broken>) -> bool {
+        let mut state = self.state();
+        let news = state.broken != broken;
+        state.broken = broken;
+        news
+    }
+
+    /// The data plane serves the first whole set.
+    pub(crate) fn serving(&self, proxy: &Arc<Proxy>) {
+        // A second call would be for the same proxy.
+        let _ = self.proxy.set(Arc::downgrade(proxy));
+    }
+
+    /// Everything there is to say about the objects in force, and about files that cannot be read.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let State { findings, broken } = self.state().clone();
+        broken.iter().map(Broken::finding).chain(findings.iter().cloned()).collect()
+    }
+
+    /// The files that stand in the way of a change.
+    pub(crate) fn broken(&self) -> Vec<Broken> {
+        self.state().broken.clone()
+    }
+
+    /// The data plane, once it serves and until it has ended.
+    pub(crate) fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.proxy.get()?.upgrade()
+    }
+
+    /// Whether new traffic should come.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.proxy().is_some_and(|proxy| proxy.phase() == Phase::Serving)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,41 @@
+//! SIGTERM and SIGINT: the first ends politely, the second at once.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use weir_proxy::Proxy;
+
+/// The exit code of a program that a second signal ended.
+const IMPATIENT: i32 = 130;
+
+/// The signals that end the program.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for a signal, then shuts the data plane down.
+    pub(crate) async fn shutdown(mut self, proxy: &Proxy) {
+        self.next().await;
+        tracing::info!("shutting down: finishing what is in flight; a second signal ends at once");
+        tokio::select! {
+            () = proxy.shutdown() => tracing::info!("everything in flight is finished"),
+            () = self.next() => std::process::exit(IMPATIENT),
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Waits until files may have changed.
+//!
+//! Events only say *when* to look; what has changed is found by looking. So a lost event costs time and
+//! never correctness: besides events, every error of the watcher and a slow heartbeat lead to a look.
+
+mod targets;
+
+use std::{
+    path::PathBuf,
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    time::{Duration, Instant},
+};
+
+use notify::{Event, EventKind, RecommendedWatcher, Watcher as _, event::AccessKind, event::AccessMode};
+
+use targets::Targets;
+
+/// Changes that come closer together than this are one.
+const QUIET: Duration = Duration::from_millis(50);
+/// Changes that never pause are looked at this often nevertheless.
+const IMPATIENCE: Duration = Duration::from_millis(500);
+/// How often to look when nothing is heard: network file systems tell nothing.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The same where events cannot be had at all.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Why the wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    Changed,
+    Stop,
+}
+
+/// Ends the wait of a [`Watch`] for good.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(Sender<Signal>);
+
+/// Watches the files below some roots.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    roots: Vec<PathBuf>,
+    targets: Targets,
+    watcher: Option<RecommendedWatcher>,
+    sender: Sender<Signal>,
+    signals: Receiver<Signal>,
+}
+
+// === impl Stop ===
+
+impl Stop {
+    pub(crate) fn stop(&self) {
+        // An error means that nobody waits any more.
+        let _ = self.0.send(Signal::Stop);
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Watches from now on.
+    pub(crate) fn new(roots: Vec<PathBuf>) -> Self {
+        let (sender, signals) = mpsc::channel();
+        let mut watch = Self { roots, targets: Targets::default(), watcher: None, sender, signals };
+        watch.arm();
+        watch
+    }
+
+    /// What ends the wait.
+    pub(crate) fn stop(&self) -> Stop {
+        Stop(self.sender.clone())
+    }
+
+    /// Returns `true` when it is time to look, and `false` when nobody wants to look any more.
+    pub(crate) fn wait(&mut self, unsettled: bool) -> bool {
+        let patience = match &self.watcher {
+            _ if unsettled => QUIET,
+            Some(_) => HEARTBEAT,
+            None => POLL,
+        };
+        let stopped = match self.signals.recv_timeout(patience) {
+            Ok(Signal::Changed) => self.settle(),
+            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+        };
+        self.arm();
+        !stopped
+    }
+
+    /// Waits until changes pause. Returns whether to stop instead.
+    fn settle(&self) -> bool {
+        let since = Instant::now();
+        while since.elapsed() < IMPATIENCE {
+            match self.signals.recv_timeout(QUIET) {
+                Ok(Signal::Changed) => {}
+                Ok(Signal::Stop) => return true,
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Watches what there is now: a folder that was replaced is another folder.
+    fn arm(&mut self) {
+        let targets = Targets::of(&self.roots);
+        if self.watcher.is_some() && targets == self.targets {
+            return;
+        }
+        let sender = self.sender.clone();
+        let armed =
+            notify::recommended_watcher(move |event| hear(&sender, &event)).and_then(|mut watcher| {
+                targets.iter().try_for_each(|(path, mode)| watcher.watch(path, mode))?;
+                Ok(watcher)
+            });
+        if let (Err(error), false) = (&armed, self.targets == targets) {
+            tracing::warn!(%error, "the manifests cannot be watched; they are looked at every second instead");
+        }
+        (self.targets, self.watcher) = (targets, armed.ok());
+    }
+}
+
+/// Passes on what may be a change; reading a file is none.
+fn hear(sender: &Sender<Signal>, event: &notify::Result<Event>) {
+    let is_read = |event: &Event| {
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        event.kind.is_access() && event.kind != written && !event.need_rescan()
+    };
+    if !event.as_ref().is_ok_and(is_read) {
+        // An error means that nobody waits any more.
+        let _ = sender.send(Signal::Changed);
+    }
+}
