@@ -98,8 +98,18 @@ pub(crate) struct BackendDraft {
     pub(crate) namespace: Arc<str>,
     pub(crate) service: Arc<str>,
     pub(crate) port: PortRef,
-    /// The field that holds `service`.
-    pub(crate) field: Arc<str>,
+    pub(crate) place: Place,
+}
+
+/// Where a backend is named.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// Below the field of a path.
+    Path(Arc<str>),
+    /// In `spec.defaultBackend`.
+    Default,
+    /// In an annotation.
+    Annotation(Arc<str>),
 }
 
 /// A host of `spec.tls`.
@@ -142,6 +152,29 @@ impl Age {
         let created = ingress.metadata.creation_timestamp.clone();
         let name = Reverse((ingress.metadata.namespace(), ingress.metadata.name.clone()));
         Self { unknown: created.is_none(), created, order, name }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// The field with the Service's name.
+    pub(crate) fn service(&self) -> String {
+        self.below("service.name")
+    }
+
+    /// The field with the Service's port.
+    pub(crate) fn port(&self) -> String {
+        self.below("service.port")
+    }
+
+    /// A field of the backend.
+    pub(crate) fn below(&self, field: &str) -> String {
+        match self {
+            Self::Path(path) => format!("{path}.backend.{field}"),
+            Self::Default => format!("spec.defaultBackend.{field}"),
+            Self::Annotation(annotation) => annotation.to_string(),
+        }
     }
 }
 

@@ -5,10 +5,7 @@ mod mains;
 mod split;
 mod tls;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use weir_model::{
     BackendKey, Certificate, CertificateKey, Code, Finding, Host, HostName, HttpsRedirect, MatchPath, Rule,
@@ -36,12 +33,12 @@ pub(crate) struct HostOutput {
     pub(crate) host: Option<Arc<Host>>,
     pub(crate) certificate: Option<CertificateKey>,
     pub(crate) findings: Vec<Finding>,
-    /// Each once.
-    pub(crate) backends: BTreeSet<BackendKey>,
+    /// Sorted, each once, as are the next two.
+    pub(crate) backends: Vec<BackendKey>,
     /// Services that were looked up, found or not.
-    pub(crate) services: BTreeSet<Name>,
+    pub(crate) services: Vec<Name>,
     /// Secrets that were looked up, found or not.
-    pub(crate) secrets: BTreeSet<Name>,
+    pub(crate) secrets: Vec<Name>,
 }
 
 /// A route with the draft it belongs to.
@@ -65,8 +62,26 @@ pub(crate) fn build(name: &HostName, drafts: &[&Draft], world: World<'_>) -> Hos
         rules.push(Arc::new(rule(&host, *main, &canaries, has_tls, world, &mut output)));
     }
     rules.sort_by(|a, b| order(a).cmp(&order(b)));
+    output.sort_uses();
     output.host = (!rules.is_empty()).then(|| Arc::new(Host { name: name.clone(), rules }));
     output
+}
+
+// === impl HostOutput ===
+
+impl HostOutput {
+    /// Brings the uses into their final form. There may be many hosts, so no capacity is left over.
+    fn sort_uses(&mut self) {
+        sort(&mut self.backends);
+        sort(&mut self.services);
+        sort(&mut self.secrets);
+    }
+}
+
+fn sort<T: Ord>(uses: &mut Vec<T>) {
+    uses.sort_unstable();
+    uses.dedup();
+    uses.shrink_to_fit();
 }
 
 fn rule(

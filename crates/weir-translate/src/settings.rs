@@ -164,8 +164,11 @@ fn note_foreign(annotations: &Annotations, dialect: Dialect, notes: &mut Notes) 
 }
 
 fn has_control(setting: Setting<'_>) -> bool {
-    let lines = catalogue::is_multi_line(setting.name);
-    setting.value.chars().any(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t')))
+    if !catalogue::is_multi_line(setting.name) {
+        return setting.value.chars().any(char::is_control);
+    }
+    // A carriage return alone ends no line here, but it does for some HTTP parsers.
+    setting.value.lines().any(|line| line.chars().any(|c| c.is_control() && c != '\t'))
 }
 
 fn note_control(setting: Setting<'_>, notes: &mut Notes) {

@@ -16,15 +16,17 @@ pub(super) fn choose<'a>(
     let mut claims = claims(name, drafts);
     claims.sort_by_key(|claim| claim.route.rank);
     let mut served: Vec<Claim<'a>> = Vec::with_capacity(claims.len());
-    let mut by_path: HashMap<(u8, &str), Vec<usize>> = HashMap::with_capacity(claims.len());
+    let mut firsts: HashMap<(u8, &str), usize> = HashMap::with_capacity(claims.len());
     for claim in claims {
-        let rivals = by_path.entry(identity(&claim.route.path)).or_default();
-        let same = |index: &&usize| served[**index].draft.common.conditions == claim.draft.common.conditions;
-        if let Some(winner) = rivals.iter().find(same) {
-            findings.extend(shadowed(claim, served[*winner], name));
-        } else {
-            rivals.push(served.len());
-            served.push(claim);
+        let path = identity(&claim.route.path);
+        let first = *firsts.entry(path).or_insert(served.len());
+        let same = |rival: &&Claim<'_>| {
+            identity(&rival.route.path) == path
+                && rival.draft.common.conditions == claim.draft.common.conditions
+        };
+        match served[first..].iter().find(same) {
+            Some(winner) => findings.extend(shadowed(claim, *winner, name)),
+            None => served.push(claim),
         }
     }
     served

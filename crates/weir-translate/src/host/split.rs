@@ -51,13 +51,11 @@ pub(super) fn build(
 fn resolve(draft: &Draft, arm: &ArmDraft, world: World<'_>, output: &mut HostOutput) -> BackendKey {
     let backend = &arm.backend;
     let (key, problem) = service::resolve(backend, world.services);
-    output.services.insert((backend.namespace.clone(), backend.service.clone()));
-    output.backends.insert(key.clone());
+    output.services.push((backend.namespace.clone(), backend.service.clone()));
+    output.backends.push(key.clone());
     if let Some(problem) = problem {
-        let field = match (problem.code, backend.field.strip_suffix(".name")) {
-            (Code::MissingPort, Some(service)) => format!("{service}.port"),
-            _ => backend.field.to_string(),
-        };
+        let is_port = problem.code == Code::MissingPort;
+        let field = if is_port { backend.place.port() } else { backend.place.service() };
         output.findings.push(Finding::new(problem.code, draft.id.clone(), field, problem.message));
     }
     key

@@ -14,7 +14,7 @@ pub(super) fn choose(host: &HostName, drafts: &[&Draft], world: World<'_>, outpu
     let mut chosen: Option<(&Draft, &TlsDraft)> = None;
     for (draft, tls) in entries(host, drafts) {
         let name: Name = (draft.id.namespace.clone(), tls.secret.clone());
-        output.secrets.insert(name.clone());
+        output.secrets.push(name.clone());
         match (world.certificates.get(&name), chosen) {
             (None, _) => output.findings.push(missing(draft, tls)),
             (Some(Err(error)), _) => output.findings.push(invalid(&name, error)),

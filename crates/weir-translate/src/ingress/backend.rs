@@ -4,39 +4,50 @@ use std::sync::Arc;
 
 use weir_model::{Code, PortRef};
 
-use crate::{draft::BackendDraft, notes::Notes, object::IngressBackend};
+use crate::{
+    draft::{BackendDraft, Place},
+    notes::Notes,
+    object::IngressBackend,
+};
 
-/// Reads a backend that stands in `field`. Unusable ones are noted.
+/// Reads a backend. Unusable ones are noted.
 pub(crate) fn read(
     backend: &IngressBackend,
     namespace: &Arc<str>,
-    field: &str,
+    place: Place,
     notes: &mut Notes,
 ) -> Option<BackendDraft> {
-    let problem = |what: &str, field: String, notes: &mut Notes| {
-        let message =
-            format!("{what}; the path is not served. Name a Service with a port by number or name.");
-        notes.add(Code::InvalidBackend, field, message);
-        None
-    };
-    let Some(service) = &backend.service else {
-        let (what, field) = if backend.has_resource {
-            ("Weir serves Services, not resources", format!("{field}.resource"))
-        } else {
-            ("The backend names no Service", format!("{field}.service"))
-        };
-        return problem(what, field, notes);
-    };
-    if service.name.is_empty() || service.name.chars().any(char::is_control) {
-        return problem("The backend's Service has no usable name", format!("{field}.service.name"), notes);
-    }
-    let port = match (&service.port.number, &service.port.name) {
-        (Some(number), _) if *number > 0 => PortRef::Number(*number),
-        (_, Some(name)) if !name.is_empty() && !name.chars().any(char::is_control) => {
-            PortRef::Name(name.clone())
+    match parse(backend) {
+        Ok((service, port)) => Some(BackendDraft { namespace: namespace.clone(), service, port, place }),
+        Err((field, what)) => {
+            let message =
+                format!("{what}; the path is not served. Name a Service with a port by number or name.");
+            notes.add(Code::InvalidBackend, place.below(field), message);
+            None
         }
-        _ => return problem("The backend names no port", format!("{field}.service.port"), notes),
+    }
+}
+
+/// The Service and its port, or the field at fault and what is wrong with it.
+fn parse(backend: &IngressBackend) -> Result<(Arc<str>, PortRef), (&'static str, &'static str)> {
+    let Some(service) = &backend.service else {
+        let resource = ("resource", "Weir serves Services, not resources");
+        return Err(if backend.has_resource {
+            resource
+        } else {
+            ("service", "The backend names no Service")
+        });
     };
-    let (namespace, service) = (namespace.clone(), service.name.clone());
-    Some(BackendDraft { namespace, service, port, field: format!("{field}.service.name").into() })
+    if !is_name(&service.name) {
+        return Err(("service.name", "The backend's Service has no usable name"));
+    }
+    match (&service.port.number, &service.port.name) {
+        (Some(number), _) if *number > 0 => Ok((service.name.clone(), PortRef::Number(*number))),
+        (_, Some(name)) if is_name(name) => Ok((service.name.clone(), PortRef::Name(name.clone()))),
+        _ => Err(("service.port", "The backend names no port")),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
 }

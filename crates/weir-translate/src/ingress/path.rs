@@ -10,6 +10,8 @@ use crate::{
 /// Whether the paths of an Ingress are regular expressions, and of which kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PathSyntax {
+    /// They only name the path of a main Ingress, which decides how it is read.
+    Name,
     /// They are not.
     Plain,
     /// From the start, in any case; longer ones first.
@@ -45,14 +47,17 @@ pub(crate) fn match_path(
     notes: &mut Notes,
 ) -> Option<(MatchPath, usize)> {
     let checked = check(text).and_then(|()| match syntax {
-        PathSyntax::Plain => plain(text, path_type).map(|path| (path, 0)),
-        PathSyntax::Nginx | PathSyntax::Higress => Ok((MatchPath::Prefix(Box::default()), 0)),
+        PathSyntax::Plain => plain(text, path_type),
+        PathSyntax::Name | PathSyntax::Nginx | PathSyntax::Higress => Ok(MatchPath::Prefix(Box::default())),
     });
-    if let Err(why) = checked {
-        note_invalid(text, &why, field, notes);
-        return None;
+    match (checked, syntax) {
+        (Err(why), _) => {
+            note_invalid(text, &why, field, notes);
+            None
+        }
+        (Ok(_), PathSyntax::Nginx | PathSyntax::Higress) => regex(text, syntax, field, notes),
+        (Ok(path), PathSyntax::Plain | PathSyntax::Name) => Some((path, 0)),
     }
-    if syntax == PathSyntax::Plain { checked.ok() } else { regex(text, syntax, field, notes) }
 }
 
 fn check(text: &str) -> Result<(), String> {

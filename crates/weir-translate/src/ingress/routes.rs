@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     dialect::ack::{self, AckPolicy},
-    draft::{ArmDraft, BackendDraft, Rank, RouteDraft},
+    draft::{ArmDraft, BackendDraft, Place, Rank, RouteDraft},
     notes::{Notes, quote},
     object::{HttpPath, Ingress},
     settings::Setting,
@@ -57,18 +57,18 @@ impl Reader<'_> {
             self.notes.add(Code::InvalidBackend, format!("spec.rules[{index}].http"), message);
         }
         for (number, path) in paths.iter().enumerate() {
-            let field = format!("spec.rules[{index}].http.paths[{number}]");
+            let field: Arc<str> = format!("spec.rules[{index}].http.paths[{number}]").into();
             routes.extend(self.path(&host, path, &field));
         }
     }
 
-    fn path(&mut self, host: &HostName, path: &HttpPath, field: &str) -> Option<RouteDraft> {
-        let backend = backend::read(&path.backend, &self.namespace, &format!("{field}.backend"), self.notes)?;
+    fn path(&mut self, host: &HostName, path: &HttpPath, field: &Arc<str>) -> Option<RouteDraft> {
+        let backend = backend::read(&path.backend, &self.namespace, Place::Path(field.clone()), self.notes)?;
         let path_type = path::path_type(&path.path_type, field, self.notes)?;
         let written = if path.path.is_empty() { "/" } else { &*path.path };
         let syntax = self.syntax(written);
         let (matched, precedence) = path::match_path(written, path_type, syntax, field, self.notes)?;
-        let route = route(host.clone(), Rank::Rule, backend, field);
+        let route = route(host.clone(), Rank::Rule, backend, field.clone());
         let rewrites = !self.rewrites_to_itself(written);
         let written = written.into();
         Some(RouteDraft {
@@ -87,8 +87,11 @@ impl Reader<'_> {
     }
 
     fn syntax(&self, written: &str) -> PathSyntax {
-        let plain = self.syntax == PathSyntax::Nginx && !self.use_regex && self.rewrites_to_itself(written);
-        if plain { PathSyntax::Plain } else { self.syntax }
+        match self.syntax {
+            _ if self.is_canary => PathSyntax::Name,
+            PathSyntax::Nginx if !self.use_regex && self.rewrites_to_itself(written) => PathSyntax::Plain,
+            syntax => syntax,
+        }
     }
 
     fn with_destination(&self, mut route: RouteDraft) -> RouteDraft {
@@ -157,7 +160,7 @@ impl Reader<'_> {
     /// The default backend serves what no path matches, on each host of the rules and on any other host.
     fn default_backend(&mut self, routes: &mut Vec<RouteDraft>) {
         let Some(backend) = &self.ingress.spec.default_backend else { return };
-        let Some(backend) = backend::read(backend, &self.namespace, "spec.defaultBackend", self.notes) else {
+        let Some(backend) = backend::read(backend, &self.namespace, Place::Default, self.notes) else {
             return;
         };
         let rules = &self.ingress.spec.rules;
@@ -172,19 +175,20 @@ impl Reader<'_> {
         }
         hosts.sort();
         hosts.dedup();
-        let default = |host| self.with_destination(route(host, rank, backend.clone(), "spec.defaultBackend"));
+        let default =
+            |host| self.with_destination(route(host, rank, backend.clone(), "spec.defaultBackend".into()));
         routes.extend(hosts.into_iter().map(default));
     }
 }
 
 /// A route for the root of a host.
-fn route(host: HostName, rank: Rank, backend: BackendDraft, field: &str) -> RouteDraft {
+fn route(host: HostName, rank: Rank, backend: BackendDraft, field: Arc<str>) -> RouteDraft {
     RouteDraft {
         host,
         rank,
         written: "/".into(),
         path_type: PathType::Prefix,
-        field: field.into(),
+        field,
         path: MatchPath::Prefix(Box::default()),
         precedence: 0,
         rewrites: false,

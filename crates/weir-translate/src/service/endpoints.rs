@@ -77,12 +77,12 @@ fn from_slices(port: &ServicePort, source: &Source<'_>, notes: &mut Notes) -> Ve
         let number =
             slice.ports.iter().find(|candidate| candidate.name == port.name).and_then(|port| port.port);
         let Some(number) = number else { continue };
-        for endpoint in &slice.endpoints {
+        for (index, endpoint) in slice.endpoints.iter().enumerate() {
             let Some(condition) = condition(endpoint.conditions) else { continue };
             let Some(address) = endpoint.addresses.first() else { continue };
             match check(address.parse().ok(), source.config) {
                 Ok(ip) => endpoints.push(Endpoint { address: SocketAddr::new(ip, number), condition }),
-                Err(why) => note_slice(slice, address, why, notes),
+                Err(why) => notes.findings.push(refused(slice, index, address, why)),
             }
         }
     }
@@ -101,10 +101,11 @@ fn condition(conditions: Conditions) -> Option<EndpointCondition> {
     }
 }
 
-fn note_slice(slice: &EndpointSlice, address: &str, why: &str, notes: &mut Notes) {
-    let name = slice.metadata.id(Kind::EndpointSlice);
-    let message = format!("{} of {name} is left out: {why}.", quote(address));
-    notes.add(Code::InvalidEndpoint, "spec.selector", message);
+fn refused(slice: &EndpointSlice, index: usize, address: &str, why: &str) -> Finding {
+    let message =
+        format!("{} is left out: {why}. Weir never connects there; correct the address.", quote(address));
+    let id = slice.metadata.id(Kind::EndpointSlice);
+    Finding::new(Code::InvalidEndpoint, id, format!("endpoints[{index}].addresses[0]"), message)
 }
 
 // === literal addresses ===

@@ -115,14 +115,20 @@ impl Translator {
         });
         relink(&old.secrets, &new.secrets, |secret, add| {
             change(&mut uses.hosts_of_secret, secret, name, add);
+            if !uses.hosts_of_secret.contains(secret) {
+                // No private key stays in memory that nothing names.
+                self.certificates.remove(secret);
+            }
         });
         relink(&old.backends, &new.backends, |backend, add| {
             change(&mut uses.hosts_of_backend, backend, name, add);
-            self.dirty.backends.insert(backend.clone());
+            let in_use = uses.hosts_of_backend.contains(backend);
+            if in_use != self.blueprint.backends.contains_key(backend) {
+                self.dirty.backends.insert(backend.clone());
+            }
         });
-        let (old, new) = (old.certificate.clone(), new.certificate.clone());
-        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (old.into_iter().collect(), new.into_iter().collect());
-        relink(&old, &new, |certificate, add| {
+        let (old, new) = (old.certificate.as_slice(), new.certificate.as_slice());
+        relink(old, new, |certificate, add| {
             change(&mut uses.hosts_of_certificate, certificate, name, add);
             self.dirty.certificates.insert(certificate.clone());
         });
@@ -182,12 +188,12 @@ fn set<K: Ord + Clone, V: Clone>(
     delta.insert(key.clone(), value);
 }
 
-/// Calls back for everything that is gone (`false`) and everything that is new (`true`).
-fn relink<T: Ord>(old: &BTreeSet<T>, new: &BTreeSet<T>, mut change: impl FnMut(&T, bool)) {
-    for gone in old.difference(new) {
+/// Calls back for everything that is gone (`false`) and everything that is new (`true`). Both are sorted.
+fn relink<T: Ord>(old: &[T], new: &[T], mut change: impl FnMut(&T, bool)) {
+    for gone in old.iter().filter(|entry| new.binary_search(entry).is_err()) {
         change(gone, false);
     }
-    for added in new.difference(old) {
+    for added in new.iter().filter(|entry| old.binary_search(entry).is_err()) {
         change(added, true);
     }
 }

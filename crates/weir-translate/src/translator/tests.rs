@@ -14,7 +14,9 @@ enum Step {
     Translate,
 }
 
-const OBJECTS: usize = 12;
+const OBJECTS: usize = 14;
+/// Two Secrets with key pairs, `one` and `two`.
+const SECRETS: &str = include_str!("../../tests/golden/tls/two-secrets.in.yaml");
 const VARIANTS: usize = 6;
 
 /// A manifest for each object and variant; small ranges make them meet.
@@ -24,7 +26,9 @@ fn text(object: usize, variant: usize) -> String {
         6..8 => service(object - 6, variant),
         8 | 9 => slice(object - 8, variant),
         10 => class(variant),
-        _ => secret(variant),
+        11 => secret("cert", variant),
+        12 => secret("other", variant),
+        _ => ingress(6, variant).replace("name: i6", "name: i6, namespace: shop"),
     }
 }
 
@@ -36,6 +40,8 @@ fn ingress(object: usize, variant: usize) -> String {
         (2, 0) => format!("{prefix}/service-weight: 's0: 1, s1: 2'"),
         (_, 2) => format!("{prefix}/use-regex: 'true'"),
         (3, 3) => "kubernetes.io/ingress.class: other".to_owned(),
+        (4, 3) => "higress.io/match-method: GET".to_owned(),
+        (6, 0) => format!("{prefix}/canary: 'true', {prefix}/canary-weight: '10'"),
         _ => String::new(),
     };
     let mut text = format!(
@@ -44,8 +50,9 @@ fn ingress(object: usize, variant: usize) -> String {
     if variant == 5 {
         text.push_str("  defaultBackend: { service: { name: s1, port: { number: 80 } } }\n");
     }
-    if variant == 4 {
-        text.push_str("  tls: [ { hosts: [ h0 ], secretName: cert } ]\n");
+    if variant > 3 {
+        let secret = if object.is_multiple_of(2) { "cert" } else { "other" };
+        writeln!(text, "  tls: [ {{ hosts: [ h0, '*.h' ], secretName: {secret} }} ]").unwrap();
     }
     let second = (object + variant) % 3;
     write!(
@@ -92,10 +99,14 @@ fn class(variant: usize) -> String {
     )
 }
 
-fn secret(variant: usize) -> String {
-    format!(
-        "apiVersion: v1\nkind: Secret\nmetadata: {{ name: cert }}\nstringData: {{ tls.crt: 'c{variant}' }}\n"
-    )
+fn secret(name: &str, variant: usize) -> String {
+    let pair = ["name: one", "name: two"].get(variant).map(|pair| {
+        let document = SECRETS.split("\n---\n").find(|text| text.contains("Secret") && text.contains(pair));
+        document.unwrap().replace(pair, &format!("name: {name}"))
+    });
+    pair.unwrap_or_else(|| {
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{ name: {name} }}\nstringData: {{ tls.crt: 'c{variant}' }}\n")
+    })
 }
 
 fn object(number: usize, variant: usize) -> Object {
@@ -147,6 +158,12 @@ proptest! {
                     }
                     for key in delta.backends.keys() {
                         prop_assert_ne!(before.backends.get(key), mirror.backends.get(key));
+                    }
+                    for key in delta.tls.keys() {
+                        prop_assert_ne!(before.tls.get(key), mirror.tls.get(key));
+                    }
+                    for key in delta.certificates.keys() {
+                        prop_assert_ne!(before.certificates.get(key), mirror.certificates.get(key));
                     }
                 }
             }
@@ -270,7 +287,8 @@ proptest! {
             let total: u64 = rule.split.arms().iter().map(|arm| u64::from(arm.weight)).sum();
             prop_assert!(total > 0);
             let shown = format!("{:?} {:?} {:?}", rule.filters, rule.split.affinity, rule.split.arms());
-            prop_assert!(!shown.contains("\\n") && !shown.contains("\\r") && !shown.contains("\\u{"), "{shown}");
+            let escapes = ["\\n", "\\r", "\\t", "\\0", "\\u{1}", "\\u{7f}"];
+            prop_assert!(!escapes.iter().any(|escape| shown.contains(escape)), "{shown}");
         }
         for finding in translator.findings() {
             prop_assert!(!finding.message.contains(char::is_control), "{finding}");

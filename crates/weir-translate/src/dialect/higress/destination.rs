@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weir_model::{Code, PortRef};
 
 use crate::{
-    draft::{ArmDraft, BackendDraft},
+    draft::{ArmDraft, BackendDraft, Place},
     notes::{Notes, annotation_field, quote},
     settings::{Setting, Settings},
 };
@@ -55,8 +55,8 @@ fn backend(address: &str, field: &Arc<str>) -> Result<BackendDraft, String> {
     match (labels.next(), labels.next(), labels.next()) {
         (Some(service), Some(namespace), None) if !service.is_empty() && !namespace.is_empty() => {
             let port = PortRef::Number(port);
-            let field = field.clone();
-            Ok(BackendDraft { namespace: namespace.into(), service: service.into(), port, field })
+            let place = Place::Annotation(field.clone());
+            Ok(BackendDraft { namespace: namespace.into(), service: service.into(), port, place })
         }
         _ => Err(format!("{} is not of the form SERVICE.NAMESPACE.svc.cluster.local", quote(host))),
     }

@@ -40,7 +40,9 @@ fn lines(setting: Setting<'_>, notes: &mut Notes) -> Vec<(HeaderName, Box<str>)>
             continue;
         };
         let value = unquote(value.trim());
-        if let Some(name) = name(unquote(key), setting, notes) {
+        if value.chars().any(char::is_control) {
+            note(setting, &format!("{} holds a control character", quote(value)), notes);
+        } else if let Some(name) = name(unquote(key), setting, notes) {
             edits.push((name, value.into()));
         }
     }
