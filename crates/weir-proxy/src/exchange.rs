@@ -34,7 +34,7 @@ use crate::{
     timer::Timer,
     upstream::{Connection, Security, connect},
     wire::WireError,
-    worker::Worker,
+    worker::{Turn, Worker, regroup},
 };
 
 /// How often a request may be sent again.
@@ -136,10 +136,17 @@ pub(crate) struct Ended {
 }
 
 /// What happened on the way, for the access log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Account {
+    pub(crate) begin: Instant,
     pub(crate) endpoint: Option<SocketAddr>,
     pub(crate) first_byte: Option<Instant>,
+}
+
+impl Account {
+    pub(crate) fn new(begin: Instant) -> Self {
+        Self { begin, endpoint: None, first_byte: None }
+    }
 }
 
 /// Timers of the two directions.
@@ -157,6 +164,7 @@ struct Try<'e> {
     limits: Waits,
     uploaded: Cell<bool>,
     first_byte: Cell<Option<Instant>>,
+    begin: Instant,
 }
 
 /// How long the rule waits for its backend.
@@ -220,10 +228,18 @@ pub(crate) async fn run(
         read: timeouts.read.unwrap_or(defaults.response),
         send: timeouts.send.unwrap_or(defaults.client_idle),
     };
-    let attempt =
-        Try { worker, job, timers, limits, uploaded: Cell::new(body.is_done()), first_byte: Cell::new(None) };
+    let attempt = Try {
+        worker,
+        job,
+        timers,
+        limits,
+        uploaded: Cell::new(body.is_done()),
+        first_byte: Cell::new(None),
+        begin: account.begin,
+    };
     let mut tried = SmallVec::new();
     worker.earn_retry();
+    regroup(Turn::ToEndpoint).await;
     loop {
         let (pick, connection) = attempt.acquire(&mut tried).await?;
         account.endpoint = Some(pick.peer.address);
@@ -250,7 +266,7 @@ impl Try<'_> {
         let security = self.security()?;
         let mut last = Failure::Exhausted;
         loop {
-            let now = Instant::now();
+            let now = if tried.is_empty() { self.begin } else { Instant::now() };
             let wish = Wish { session: self.session(), tried };
             let Some(pick) = self.worker.pick(&self.job.live().backend, wish, now) else {
                 return Err(last);

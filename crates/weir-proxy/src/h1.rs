@@ -107,7 +107,7 @@ impl<T: Io> Connection<'_, T> {
         let begin = Instant::now();
         let mut record = Record::unread(self.peer.address.ip(), begin);
         self.answer(&answer, false, After::Close).await;
-        record.end(answer.status, answer.code, begin.elapsed());
+        record.end(answer.status, answer.code);
         self.finish(&record, None, true);
         self.close().await;
     }
@@ -142,13 +142,11 @@ impl<T: Io> Connection<'_, T> {
                 if worker.log.is_some() {
                     record.decision(&job);
                 }
-                record.took(begin.elapsed());
                 self.finish_job(&record, &job);
                 self.head = Some(head);
                 return after;
             }
         };
-        record.took(begin.elapsed());
         self.finish(&record, planned.rule, true);
         self.head = Some(head);
         after
@@ -162,13 +160,13 @@ impl<T: Io> Connection<'_, T> {
         answer: &Answer,
         record: &mut Record,
     ) -> After {
-        let may_keep = self.may_keep(head) && !answer.close;
+        let may_keep = self.may_keep(head, record.since) && !answer.close;
         let mut body = H1Body::new(self.worker, &self.wire, &mut self.slot, head.framing, None);
         // Only a body that is already here is skipped; a longer one is not worth reading.
         let skipped = !head.expect_continue && body.skip_at_hand();
         drop(body);
         let after = if skipped && may_keep { After::KeepAlive } else { After::Close };
-        record.end(answer.status, answer.code, record.since.elapsed());
+        record.end(answer.status, answer.code);
         self.answer(answer, head_only, after).await
     }
 
@@ -187,31 +185,31 @@ impl<T: Io> Connection<'_, T> {
     }
 
     /// Whether the connection may serve another request after this one.
-    fn may_keep(&self, head: &RequestHead) -> bool {
+    fn may_keep(&self, head: &RequestHead, now: Instant) -> bool {
         let roomy = self.worker.memory.get() == Pressure::None;
-        head.persistent && roomy && !self.worker.draining() && Instant::now() < self.old_at
+        head.persistent && roomy && !self.worker.draining() && now < self.old_at
     }
 
     /// Forwards a request and its response.
     async fn forward(&mut self, head: &RequestHead, job: &Job<'_>, record: &mut Record) -> After {
-        let keep = self.may_keep(head);
+        let keep = self.may_keep(head, record.since);
         let limit = Some(job.rule.rule.filters.body_limit);
         let mut body = H1Body::new(self.worker, &self.wire, &mut self.slot, head.framing, limit);
         let mut sink = H1Sink::new(self.worker, &self.wire, head.version == Version::Http10, keep);
-        let mut account = Account::default();
+        let mut account = Account::new(record.since);
         let result = exchange::run(self.worker, job, &self.timers, &mut account, &mut body, &mut sink).await;
         record.account(&account, sink.sent());
         let (started, keeps) = (sink.is_started(), sink.keeps());
         drop((sink, body));
         match result {
             Ok(Ended { status: 101, tunnel: Some((connection, pick)), .. }) => {
-                record.end(101, "", record.since.elapsed());
+                record.end(101, "");
                 tunnel::run(self.worker, &self.wire, &mut self.slot, connection, &self.timers, job).await;
                 drop(pick);
                 After::Close
             }
             Ok(ended) => {
-                record.end(ended.status, "", record.since.elapsed());
+                record.end(ended.status, "");
                 if keeps && ended.uploaded { After::KeepAlive } else { After::Close }
             }
             Err(failure) => self.fail(&failure, started, job, record).await,
@@ -224,7 +222,7 @@ impl<T: Io> Connection<'_, T> {
             Some(refusal) if !started => {
                 let code = failure.detail().unwrap_or_else(|| refusal.code());
                 let answer = Answer { code, close: true, ..Answer::from(refusal) };
-                record.end(answer.status, code, record.since.elapsed());
+                record.end(answer.status, code);
                 let head_only = job.method == weir_http1::ForMethod::Head;
                 self.answer(&answer, head_only, After::Close).await
             }

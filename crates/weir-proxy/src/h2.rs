@@ -110,12 +110,12 @@ impl Connection {
             return response;
         }
         let answer = Answer::from(Refusal::Internal);
-        record.end(answer.status, answer.code, record.since.elapsed());
+        record.end(answer.status, answer.code);
         answer_response(&answer, false)
     }
 
     fn finish(&self, answer: &Answer, mut record: Record) -> HttpResponse<ResponseBody> {
-        record.end(answer.status, answer.code, record.since.elapsed());
+        record.end(answer.status, answer.code);
         self.worker.metrics.unrouted().record(self.worker.index, record.ending());
         if let Some(log) = &self.worker.log {
             log.write(&record);
@@ -143,7 +143,7 @@ impl Connection {
         let head_only = head.method.of(&buf) == b"HEAD";
         match planned.step {
             Step::Answer(answer) => {
-                record.end(answer.status, answer.code, record.since.elapsed());
+                record.end(answer.status, answer.code);
                 let series = planned.rule.map(|rule| &*rule.backings()[0].series);
                 series.unwrap_or_else(|| worker.metrics.unrouted()).record(worker.index, record.ending());
                 sender.answer(&answer, head_only);
@@ -181,20 +181,18 @@ impl Connection {
         let timers = Timers { up: worker.wheel.timer(), down: worker.wheel.timer() };
         let mut body = H2Body::new(worker, body, framing, job.rule.rule.filters.body_limit);
         let mut sink = H2Sink::new(worker, sender);
-        let mut account = Account::default();
+        let mut account = Account::new(record.since);
         let result = exchange::run(worker, job, &timers, &mut account, &mut body, &mut sink).await;
         record.account(&account, sink.sent());
-        let took = record.since.elapsed();
         match result {
-            Ok(ended) => record.end(ended.status, "", took),
+            Ok(ended) => record.end(ended.status, ""),
             Err(failure) => {
                 let refusal = failure.refusal();
                 let code =
                     failure.detail().or_else(|| refusal.map(Refusal::code)).unwrap_or("WR-CLIENT-GONE");
-                record.took(took);
                 match refusal.map(|refusal| Answer { code, ..refusal.into() }) {
                     Some(answer) if sink.refuse(&answer, job.method == weir_http1::ForMethod::Head) => {
-                        record.end(answer.status, code, took);
+                        record.end(answer.status, code);
                     }
                     _ => record.cut_off(code),
                 }

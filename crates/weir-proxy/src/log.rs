@@ -104,23 +104,25 @@ impl Record {
         self.decided_by = Some(job.decided_by());
     }
 
-    pub(crate) fn end(&mut self, status: u16, code: &'static str, took: Duration) {
+    /// The response is complete.
+    pub(crate) fn end(&mut self, status: u16, code: &'static str) {
         (self.status, self.code) = (status, code);
-        self.took(took);
+        self.stop();
     }
 
     /// The response could not be completed.
     pub(crate) fn cut_off(&mut self, code: &'static str) {
         self.code = code;
         self.complete = false;
+        self.stop();
         if self.status == 0 {
             self.status = 499;
         }
     }
 
-    pub(crate) fn took(&mut self, took: Duration) {
-        self.took = took;
-        self.duration_us = microseconds(took);
+    fn stop(&mut self) {
+        self.took = self.since.elapsed();
+        self.duration_us = microseconds(self.took);
     }
 
     pub(crate) fn ending(&self) -> Ending {
@@ -218,7 +220,7 @@ mod tests {
         record.method = "GET".into();
         record.target = "/a?b=\"c\"".into();
         record.user_agent = "x\ny".into();
-        record.end(200, "", Duration::from_micros(1_500));
+        record.end(200, "");
         record
     }
 
@@ -237,7 +239,7 @@ mod tests {
         json(&mut out, &record());
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["status"], 200);
-        assert_eq!(value["duration_us"], 1_500);
+        assert!(value["duration_us"].is_u64());
         assert_eq!(value["target"], "/a?b=\"c\"");
     }
 }

@@ -48,6 +48,10 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
+/// Tasks that run before a thread looks for new events. Large, so that what arrived together is served
+/// together (see [`crate::worker::regroup`]); a task's turn takes a few microseconds.
+const TASKS_PER_LOOK: u32 = 512;
+
 /// A running data plane.
 #[derive(Debug)]
 pub struct Proxy {
@@ -188,6 +192,7 @@ fn run(parts: Parts, listeners: Listeners) {
     let index = parts.index;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .event_interval(TASKS_PER_LOOK)
         .build_local(tokio::runtime::LocalOptions::default());
     match runtime {
         Ok(runtime) => runtime.block_on(serve(parts, listeners)),

@@ -12,6 +12,7 @@ use crate::{
     buffer::Slot,
     upstream::Socket,
     wire::{Wire, WireError},
+    worker::{Turn, regroup},
 };
 
 /// What was found of a response body.
@@ -35,6 +36,7 @@ impl Try<'_> {
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
         let len = self.final_head(wire, slot, head, sink).await?;
+        regroup(Turn::ToClient).await;
         let set_cookie = self.set_cookie(pick);
         let response = Response {
             head,
@@ -64,7 +66,9 @@ impl Try<'_> {
             match parsed.map_err(|bad| Failure::BadResponse(bad.code()))? {
                 None => {
                     self.read(wire, slot).await?;
-                    self.first_byte.set(self.first_byte.get().or_else(|| Some(Instant::now())));
+                    if self.worker.log.is_some() && self.first_byte.get().is_none() {
+                        self.first_byte.set(Some(Instant::now()));
+                    }
                 }
                 Some(len) if head.is_interim() => {
                     sink.interim(head, slot.unread(), &self.timers.down).await?;
