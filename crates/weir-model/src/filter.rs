@@ -19,6 +19,17 @@ pub enum HttpsRedirect {
     Always,
 }
 
+/// Whether a client has to prove who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Authentication {
+    /// Everybody is served.
+    #[default]
+    NotAsked,
+    /// The manifest asks for it in a way that Weir does not implement: nobody is served, since serving
+    /// everybody would open what its author meant to close.
+    Unsupported,
+}
+
 /// A fixed answer that points elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Redirect {
@@ -86,6 +97,8 @@ pub struct Filters {
     pub https_redirect: HttpsRedirect,
     /// Only these client networks are served; others get 403. `None` serves all.
     pub allow_sources: Option<Vec<IpNet>>,
+    /// Evaluated with `allow_sources`.
+    pub authentication: Authentication,
     /// Answers instead of a backend.
     pub redirect: Option<Redirect>,
     /// Applied before forwarding.

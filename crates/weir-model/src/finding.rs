@@ -106,6 +106,7 @@ codes! {
     InvalidSecret "WR-INVALID-SECRET" Error "The TLS Secret does not hold a certificate and its key."
     UnknownAnnotation "WR-UNKNOWN-ANNOTATION" Warning "Weir does not know the annotation; it has no effect."
     UnsupportedAnnotation "WR-UNSUPPORTED-ANNOTATION" Warning "The annotation exists upstream, but Weir does not implement it; it has no effect."
+    UnsupportedAuthentication "WR-UNSUPPORTED-AUTH" Error "The Ingress asks for authentication that Weir does not implement: its paths answer 403."
     InvalidAnnotation "WR-INVALID-ANNOTATION" Error "The value of an annotation is invalid; its safe default is used."
     InvalidGrayPolicy "WR-INVALID-GRAY-POLICY" Error "A gray policy is invalid: all traffic goes to the stable service."
     InertAnnotation "WR-INERT-ANNOTATION" Warning "The annotation is valid but has no effect where it stands."

@@ -30,7 +30,8 @@ pub use backend::{Backend, BackendKey, Condition as EndpointCondition, Endpoint,
 pub use blueprint::{Blueprint, Delta};
 pub use certificate::{Certificate, CertificateKey};
 pub use filter::{
-    BodyLimit, Filters, HeaderEdit, HeaderEdits, HttpsRedirect, Redirect, Rewrite, Timeouts, UpstreamProtocol,
+    Authentication, BodyLimit, Filters, HeaderEdit, HeaderEdits, HttpsRedirect, Redirect, Rewrite, Timeouts,
+    UpstreamProtocol,
 };
 pub use finding::{Code, Finding, Severity};
 pub use host::{Host, HostName, InvalidHost};

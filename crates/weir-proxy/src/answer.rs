@@ -36,6 +36,7 @@ refusals! {
     BadPath 400 "WR-400-PATH" "The path could be read in two ways, or leads above the root."
     BadBody 400 "WR-400-BODY" "The framing of the request body is broken."
     SourceNotAllowed 403 "WR-403-SOURCE" "The client's address is not in the allowed ranges."
+    Authentication 403 "WR-403-AUTH" "The route asks for authentication that Weir does not implement."
     NoHost 404 "WR-404-HOST" "No Ingress serves this host."
     NoPath 404 "WR-404-PATH" "The host is served, but not this path."
     SlowHead 408 "WR-408-HEAD" "The request head did not arrive in time."

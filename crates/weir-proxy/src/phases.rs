@@ -100,6 +100,7 @@ fn refusal(reject: Reject) -> Refusal {
         Reject::NoHost => Refusal::NoHost,
         Reject::NoPath => Refusal::NoPath,
         Reject::SourceNotAllowed => Refusal::SourceNotAllowed,
+        Reject::Authentication => Refusal::Authentication,
         Reject::NoEndpoint => Refusal::NoEndpoint,
     }
 }

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use serde::Serialize;
-use weir_model::{ArmIndex, Condition, HostName, HttpsRedirect, Redirect};
+use weir_model::{ArmIndex, Authentication, Condition, HostName, HttpsRedirect, Redirect};
 
 use crate::{
     Backing, Request, Table,
@@ -60,6 +60,8 @@ pub enum Reject {
     NoPath,
     /// The client's address is not in the allowed ranges.
     SourceNotAllowed,
+    /// The rule asks for authentication that Weir does not implement.
+    Authentication,
     /// No backend of the rule has an endpoint.
     NoEndpoint,
 }
@@ -69,7 +71,7 @@ impl Reject {
     pub fn status(self) -> u16 {
         match self {
             Self::NoHost | Self::NoPath => 404,
-            Self::SourceNotAllowed => 403,
+            Self::SourceNotAllowed | Self::Authentication => 403,
             Self::NoEndpoint => 503,
         }
     }
@@ -80,6 +82,7 @@ impl Reject {
             Self::NoHost => "WR-404-HOST",
             Self::NoPath => "WR-404-PATH",
             Self::SourceNotAllowed => "WR-403-SOURCE",
+            Self::Authentication => "WR-403-AUTH",
             Self::NoEndpoint => "WR-503-ENDPOINT",
         }
     }
@@ -196,6 +199,9 @@ fn outcome<'t, B: Backing>(
         if !allowed {
             return Outcome::Reject(Reject::SourceNotAllowed);
         }
+    }
+    if filters.authentication == Authentication::Unsupported {
+        return Outcome::Reject(Reject::Authentication);
     }
     forward(rule, request, context, observer).map_or(Outcome::Reject(Reject::NoEndpoint), Outcome::Forward)
 }

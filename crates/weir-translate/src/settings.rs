@@ -2,7 +2,7 @@
 
 pub(crate) mod catalogue;
 
-use weir_model::Code;
+use weir_model::{Authentication, Code};
 
 use crate::{
     Dialect,
@@ -36,6 +36,8 @@ pub(crate) struct Settings<'a> {
     entries: Vec<Setting<'a>>,
     /// Names whose values hold control characters. They are not in `entries`.
     poisoned: Vec<Setting<'a>>,
+    /// Whether one of them asks for authentication.
+    pub(crate) authentication: Authentication,
 }
 
 /// The dialect that an object's own prefixes ask for.
@@ -55,7 +57,8 @@ pub(crate) fn own_dialect(annotations: &Annotations, class: Dialect) -> Dialect 
 impl<'a> Settings<'a> {
     /// Takes the annotations apart and notes those that mean nothing.
     pub(crate) fn read(annotations: &'a Annotations, dialect: Dialect, notes: &mut Notes) -> Self {
-        let mut settings = Self { dialect, entries: Vec::new(), poisoned: Vec::new() };
+        let (entries, poisoned) = (Vec::new(), Vec::new());
+        let mut settings = Self { dialect, entries, poisoned, authentication: Authentication::NotAsked };
         for prefix in prefixes(dialect) {
             for (key, value) in annotations.iter() {
                 if let Some(name) = key.strip_prefix(prefix) {
@@ -74,9 +77,18 @@ impl<'a> Settings<'a> {
                 self.poisoned.push(setting);
             }
             Verdict::Read => self.push(setting, notes),
+            Verdict::Authentication => self.refuse(setting, notes),
             Verdict::Unsupported(why) => note_unsupported(setting, why, notes),
             Verdict::Unknown(suggestion) => note_unknown(setting, suggestion, notes),
         }
+    }
+
+    /// Serving everybody would open what the author meant to close.
+    fn refuse(&mut self, setting: Setting<'a>, notes: &mut Notes) {
+        self.authentication = Authentication::Unsupported;
+        let message = "Weir does not implement it, so the paths of this Ingress answer 403. Authenticate in \
+                       the backend and remove the annotation.";
+        notes.annotation(Code::UnsupportedAuthentication, setting.key, message);
     }
 
     fn push(&mut self, setting: Setting<'a>, notes: &mut Notes) {

@@ -11,6 +11,8 @@ pub(crate) enum Verdict {
     Read,
     /// It exists, but Weir does not read it, for this reason.
     Unsupported(&'static str),
+    /// It asks for authentication, which Weir does not implement.
+    Authentication,
     /// Nobody reads it; perhaps the full key was meant.
     Unknown(Option<String>),
 }
@@ -246,6 +248,9 @@ const HIGRESS_UNSUPPORTED: &[&str] = &[
     "warmup",
 ];
 
+/// Settings that switch authentication on; the other `auth-*` only shape it.
+const AUTHENTICATION: &[&str] = &["auth-url", "auth-type", "auth-tls-secret"];
+
 /// Classifies one annotation.
 pub(crate) fn verdict(setting: Setting<'_>, dialect: Dialect) -> Verdict {
     let name = setting.name;
@@ -260,6 +265,9 @@ pub(crate) fn verdict(setting: Setting<'_>, dialect: Dialect) -> Verdict {
     }
     if HIGRESS.contains(&name) || is_condition(name) {
         return if dialect.is_nginx() { Verdict::Unsupported(HIGRESS_ONLY) } else { Verdict::Read };
+    }
+    if AUTHENTICATION.contains(&name) {
+        return Verdict::Authentication;
     }
     if is_protection(name) {
         return Verdict::Unsupported(
