@@ -3,7 +3,7 @@
 mod metrics;
 mod table;
 
-use std::{net::SocketAddr, net::TcpListener, sync::Arc, thread::JoinHandle};
+use std::{fmt::Write as _, net::SocketAddr, net::TcpListener, sync::Arc, thread::JoinHandle};
 
 use anyhow::Context as _;
 use axum::{
@@ -87,7 +87,7 @@ async fn readyz(State(status): Shared) -> Response {
         Some(_) => "shutting down\n".to_owned(),
     };
     for broken in status.broken() {
-        text.push_str(&format!("the last good manifests are in force, not the newest: {broken}\n"));
+        let _infallible = writeln!(text, "the last good manifests are in force, not the newest: {broken}");
     }
     let ready = if status.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (ready, text).into_response()

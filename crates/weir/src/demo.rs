@@ -37,9 +37,8 @@ const PLAYERS: usize = 2;
 /// old one offline, and compares what was asked with what was measured. Needs nothing but this program.
 ///
 /// Exit code: 0 if every figure holds and no request failed, otherwise 1.
-///
-/// Example: weir demo
 #[derive(Debug, Args)]
+#[command(after_help = "Example: weir demo")]
 pub(crate) struct Arguments {
     /// Print the result as one JSON object, and progress on standard error.
     #[arg(long)]

@@ -27,9 +27,10 @@ use asked::Asked;
 ///
 /// The answer comes from the code that serves traffic. A Service without endpoints in the files counts as
 /// available, since manifests rarely say; one with an empty list does not.
-///
-/// Example: weir explain -f manifests/ -H 'foo: bar' -b 'user=ann' 'http://shop.example.com/cart?x=1'
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: weir explain -f manifests/ -H 'foo: bar' -b 'user=ann' 'http://shop.example.com/cart?x=1'"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,

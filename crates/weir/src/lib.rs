@@ -23,3 +23,8 @@ mod serve;
 pub mod source;
 
 pub use cli::main;
+
+/// How many threads can run at a time.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -16,9 +16,8 @@ use crate::{
 /// Say what is wrong, ignored or surprising in manifests, with object, field and remedy.
 ///
 /// Exit code: 0 without errors, 1 with errors, 2 when a file cannot be read (the others are still checked).
-///
-/// Example: weir lint -f manifests/ --adopt-class nginx=nginx
 #[derive(Debug, Args)]
+#[command(after_help = "Example: weir lint -f manifests/ --adopt-class nginx=nginx")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,
@@ -46,7 +45,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Text => text(&findings),
         Format::Json => format!("{:#}\n", json!({ "findings": findings::shown(&findings) })),
     })?;
-    broken.iter().for_each(|broken| output::note(format_args!("weir: {broken}")));
+    for broken in &broken {
+        output::note(format_args!("weir: {broken}"));
+    }
     Ok(exit_code(&broken, &findings))
 }
 

@@ -11,6 +11,7 @@
 mod broken;
 mod catalogue;
 mod folder;
+mod readings;
 mod stamp;
 mod watch;
 
@@ -19,8 +20,9 @@ use std::path::PathBuf;
 use weir_model::{Blueprint, Delta, Finding};
 use weir_translate::{Config, Translator, object::Object};
 
+use crate::cores;
 pub use broken::Broken;
-pub use catalogue::{Catalogue, Changes};
+pub use catalogue::{Catalogue, Changes, Reading, read};
 use folder::Folder;
 pub(crate) use watch::{Stop, Watch};
 
@@ -30,6 +32,7 @@ pub(crate) struct Source {
     folder: Folder,
     catalogue: Catalogue,
     translator: Translator,
+    is_fresh: bool,
 }
 
 // === impl Source ===
@@ -38,7 +41,7 @@ impl Source {
     /// A source that has read nothing yet.
     pub(crate) fn new(roots: Vec<PathBuf>, config: Config) -> Self {
         let (catalogue, translator) = (Catalogue::default(), Translator::new(config));
-        Self { folder: Folder::new(roots), catalogue, translator }
+        Self { folder: Folder::new(roots), catalogue, translator, is_fresh: true }
     }
 
     /// Reads what has changed in the files and says what changes in what is served; `None` if no file
@@ -65,8 +68,11 @@ impl Source {
 
     fn stage(&mut self) -> Vec<Broken> {
         let scan = self.folder.scan();
-        for (file, text) in scan.changed {
-            self.catalogue.stage(&file, text);
+        // The first reading has the machine for itself; later ones must not slow traffic down.
+        let threads = if self.is_fresh { cores() } else { 1 };
+        self.is_fresh = false;
+        for (file, reading) in readings::read_all(scan.changed, threads) {
+            self.catalogue.stage(&file, reading);
         }
         for file in scan.gone {
             self.catalogue.stage_removal(&file);

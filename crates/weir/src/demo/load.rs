@@ -84,12 +84,11 @@ async fn run(address: SocketAddr, leg: watch::Receiver<Option<Arc<Leg>>>, mut tu
         let requests = &leg.routes[index].requests;
         let sent = &requests[turn / leg.routes.len() % requests.len()];
         let started = Instant::now();
-        match exchange(&mut client, address, &sent.bytes).await {
-            Ok(version) => leg.tallies[index].answered(version, sent.expected, started.elapsed()),
-            Err(_) => {
-                leg.tallies[index].failed();
-                client = None;
-            }
+        if let Ok(version) = exchange(&mut client, address, &sent.bytes).await {
+            leg.tallies[index].answered(version, sent.expected, started.elapsed());
+        } else {
+            leg.tallies[index].failed();
+            client = None;
         }
         turn += 1;
     }

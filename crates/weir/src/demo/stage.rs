@@ -90,10 +90,10 @@ impl Stage {
     async fn edit(&self, scenario: usize, phase: &Phase, load: &Load) -> anyhow::Result<Row> {
         let either = Leg::new(phase.routes.clone());
         load.change(Arc::clone(&either)).await;
-        let (before, started) = (self.runtime.proxy().revision().number, Instant::now());
+        let (before, started) = (self.runtime.status().generation(), Instant::now());
         let endpoints = Endpoints { old: self.old.address(), new: self.new.address() };
         write(&self.folder, &(phase.manifests)(&endpoints))?;
-        while self.runtime.proxy().revision().number == before {
+        while self.runtime.status().generation() == before {
             ensure!(started.elapsed() < EDIT, "the edit for {:?} is not in force", phase.title);
             sleep(LOOK).await;
         }

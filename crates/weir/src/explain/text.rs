@@ -6,27 +6,26 @@ use weir_model::{Backend, BackendKey, Blueprint, EndpointCondition, Endpoints, R
 use weir_route::{Explanation, Share, Step};
 
 use super::question::Question;
-use tree::Tree;
+use tree::Node;
 
 /// How many endpoints of a Service are listed.
 const ENDPOINTS: usize = 8;
 
 /// The question, the outcome, and the reasons in the order in which they counted.
 pub(super) fn render(question: &Question, explanation: &Explanation, blueprint: &Blueprint) -> String {
-    let mut tree = Tree::new(format!("{} {} from {}", question.method, question.url, question.client));
-    tree.branch(format!("outcome: {}", outcome(explanation)), Vec::new());
-    if let Some(rule) = &explanation.rule {
-        tree.branch(format!("rule: {}", origin(rule)), Vec::new());
-    }
-    let (near, steps): (Vec<&Step>, Vec<&Step>) =
+    let mut parts = vec![Node::leaf(format!("outcome: {}", outcome(explanation)))];
+    parts.extend(explanation.rule.iter().map(|rule| Node::leaf(format!("rule: {}", origin(rule)))));
+    let (lost, steps): (Vec<&Step>, Vec<&Step>) =
         explanation.trace.iter().partition(|step| step.step == "near miss");
-    let step = |step: &Step| format!("{}: {}", step.step, step.detail);
-    tree.branch("how it was decided", steps.into_iter().map(step).collect());
-    tree.branch("why not others", near.into_iter().map(|step| step.detail.clone()).collect());
-    let arms = explanation.arms.iter().flat_map(|share| arm(share, blueprint));
-    tree.branch("who gets it", arms.collect());
-    tree.branch("findings", explanation.findings.iter().map(ToString::to_string).collect());
-    tree.finish()
+    let step = |step: &Step| Node::leaf(format!("{}: {}", step.step, step.detail));
+    parts.push(Node::list("how it was decided", steps.into_iter().map(step).collect()));
+    let lost = lost.into_iter().map(|step| Node::leaf(&*step.detail));
+    parts.push(Node::list("why not others", lost.collect()));
+    let arms = together(&explanation.arms);
+    parts.push(Node::list("who gets it", arms.iter().map(|share| arm(share, blueprint)).collect()));
+    let findings = explanation.findings.iter().map(|finding| Node::leaf(finding.to_string()));
+    parts.push(Node::list("findings", findings.collect()));
+    Node::new(format!("{} {} from {}", question.method, question.url, question.client), parts).render()
 }
 
 fn outcome(explanation: &Explanation) -> String {
@@ -47,14 +46,28 @@ fn origin(rule: &RuleOrigin) -> String {
     format!("{}, {}, host {}, path {} ({:?})", rule.object, rule.field, rule.host, rule.path, rule.path_type)
 }
 
-/// The share of a Service, then its endpoints.
-fn arm(share: &Share, blueprint: &Blueprint) -> Vec<String> {
+/// One share for each backend: several canaries may name the same one.
+fn together(arms: &[Share]) -> Vec<Share> {
+    let mut all: Vec<Share> = Vec::new();
+    for arm in arms {
+        let same = |other: &&mut Share| {
+            (&other.namespace, &other.service, &other.port) == (&arm.namespace, &arm.service, &arm.port)
+        };
+        match all.iter_mut().find(same) {
+            Some(other) => other.share += arm.share,
+            None => all.push(arm.clone()),
+        }
+    }
+    all
+}
+
+/// The share of a Service with its endpoints.
+fn arm(share: &Share, blueprint: &Blueprint) -> Node {
     let Share { namespace, service, port, share } = share;
     let key = BackendKey { namespace: (**namespace).into(), service: (**service).into(), port: port.clone() };
-    let mut lines = vec![format!("{:>6.2} %  {namespace}/{service} port {port}", share * 100.0)];
     let endpoints = blueprint.backends.get(&key).map(|backend| endpoints(backend)).unwrap_or_default();
-    lines.extend(endpoints.into_iter().map(|endpoint| format!("            {endpoint}")));
-    lines
+    let text = format!("{:.2} % to {namespace}/{service} port {port}", share * 100.0);
+    Node::new(text, endpoints.into_iter().map(Node::leaf).collect())
 }
 
 fn endpoints(backend: &Backend) -> Vec<String> {

@@ -16,6 +16,8 @@ pub(crate) struct Status {
 
 #[derive(Clone, Debug, Default)]
 struct State {
+    /// How many sets of files have been in force.
+    generation: u64,
     findings: Arc<[Finding]>,
     broken: Vec<Broken>,
 }
@@ -25,7 +27,14 @@ struct State {
 impl Status {
     /// A set of files is in force; there is this to say about it.
     pub(crate) fn in_force(&self, findings: Vec<Finding>) {
-        *self.state() = State { findings: findings.into(), broken: Vec::new() };
+        let mut state = self.state();
+        let generation = state.generation + 1;
+        *state = State { generation, findings: findings.into(), broken: Vec::new() };
+    }
+
+    /// How many sets of files have been in force; also those that changed nothing of what is served count.
+    pub(crate) fn generation(&self) -> u64 {
+        self.state().generation
     }
 
     /// No file stands in the way any more, and none has changed.
@@ -49,7 +58,7 @@ impl Status {
 
     /// Everything there is to say about the objects in force, and about files that cannot be read.
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let State { findings, broken } = self.state().clone();
+        let State { findings, broken, .. } = self.state().clone();
         broken.iter().map(Broken::finding).chain(findings.iter().cloned()).collect()
     }
 

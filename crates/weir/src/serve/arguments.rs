@@ -19,9 +19,10 @@ use crate::{cli::Reading, duration};
 /// A change takes effect as a whole, for new requests, without disturbing those in flight. While a file
 /// cannot be read, the last good set stays in force. Services name their endpoints in the annotation
 /// weir.dev/endpoints ("10.0.0.1:8080,10.0.0.2:8080") or in EndpointSlices beside them.
-///
-/// Example: weir serve --manifests examples/scenario-2-weight/nginx --http 127.0.0.1:8080
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: weir serve --manifests examples/scenario-2-weight/nginx --http 127.0.0.1:8080"
+)]
 pub(crate) struct Arguments {
     /// A file, or a folder with all .yaml, .yml and .json files below it. Repeatable.
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]

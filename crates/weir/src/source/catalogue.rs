@@ -52,13 +52,23 @@ pub struct Changes {
     pub delete: Vec<ObjectRef>,
 }
 
+/// What a file says, or why it cannot be read.
+pub type Reading = Result<Manifest, Broken>;
+
+/// Reads the text of a file.
+///
+/// # Errors
+/// When it is no manifest.
+pub fn read(file: &Arc<str>, text: &str) -> Reading {
+    manifest::read(text).map_err(|unreadable| Broken::text(file, unreadable))
+}
+
 // === impl Catalogue ===
 
 impl Catalogue {
-    /// Takes note of the present text of a file.
-    pub fn stage(&mut self, file: &Arc<str>, text: Result<String, Broken>) {
-        let read = text.and_then(|text| manifest::read(&text).map_err(|bad| Broken::text(file, bad)));
-        let staged = read.map_or_else(Staged::Broken, Staged::Read);
+    /// Takes note of what a file says now.
+    pub fn stage(&mut self, file: &Arc<str>, reading: Reading) {
+        let staged = reading.map_or_else(Staged::Broken, Staged::Read);
         self.staged.insert(Arc::clone(file), staged);
     }
 

@@ -62,7 +62,7 @@ impl Folder {
             self.known.retain(|name, _| files.contains_key(name));
         }
         for (name, path) in files {
-            self.look(name, &path, &mut scan);
+            self.look(&name, &path, &mut scan);
         }
         scan
     }
@@ -72,8 +72,8 @@ impl Folder {
         self.unsettled
     }
 
-    fn look(&mut self, name: Arc<str>, path: &Path, scan: &mut Scan) {
-        let known = self.known.get(&name).copied();
+    fn look(&mut self, name: &Arc<str>, path: &Path, scan: &mut Scan) {
+        let known = self.known.get(name).copied();
         if known.is_some_and(|known| known.stamp.is_some() && known.stamp == stamp(path)) {
             return;
         }
@@ -82,17 +82,17 @@ impl Folder {
                 self.unsettled |= stamp.is_none();
                 let digest = stamp::digest(&content);
                 let stamp = stamp.filter(Stamp::is_settled);
-                self.known.insert(Arc::clone(&name), Known { stamp, digest });
+                self.known.insert(Arc::clone(name), Known { stamp, digest });
                 if known.is_none_or(|known| known.digest != digest) {
-                    scan.changed.push((Arc::clone(&name), text(&name, content)));
+                    scan.changed.push((Arc::clone(name), text(name, content)));
                 }
             }
             // It was there a moment ago; the next look tells whether it is gone.
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.unsettled = true,
             Err(error) => {
                 // The digest of what cannot be read is that of nothing that can.
-                self.known.insert(Arc::clone(&name), Known { stamp: None, digest: u64::MAX });
-                scan.changed.push((Arc::clone(&name), Err(Broken::file(&name, error))));
+                self.known.insert(Arc::clone(name), Known { stamp: None, digest: u64::MAX });
+                scan.changed.push((Arc::clone(name), Err(Broken::file(name, error))));
             }
         }
     }

@@ -1,41 +1,53 @@
-//! A tree of two levels.
+//! A tree in text.
 
-use std::fmt::Write as _;
-
-/// A title with branches, each with leaves.
+/// A line with what hangs below it.
 #[derive(Debug)]
-pub(super) struct Tree {
-    title: String,
-    branches: Vec<(String, Vec<String>)>,
+pub(super) struct Node {
+    text: String,
+    below: Vec<Self>,
 }
 
-// === impl Tree ===
+// === impl Node ===
 
-impl Tree {
-    pub(super) fn new(title: String) -> Self {
-        Self { title, branches: Vec::new() }
+impl Node {
+    pub(super) fn new(text: impl Into<String>, below: Vec<Self>) -> Self {
+        Self { text: text.into(), below }
     }
 
-    /// Adds a branch. One that has neither a colon nor leaves says that there is nothing.
-    pub(super) fn branch(&mut self, title: impl Into<String>, leaves: Vec<String>) {
-        let mut title = title.into();
-        if leaves.is_empty() && !title.contains(':') {
-            title.push_str(": none");
-        }
-        self.branches.push((title, leaves));
+    pub(super) fn leaf(text: impl Into<String>) -> Self {
+        Self::new(text, Vec::new())
     }
 
-    pub(super) fn finish(self) -> String {
-        let mut out = format!("{}\n", self.title);
-        let last = self.branches.len().saturating_sub(1);
-        for (index, (title, leaves)) in self.branches.iter().enumerate() {
-            let (knot, rail) = if index == last { ("└─", "  ") } else { ("├─", "│ ") };
-            let _infallible = writeln!(out, "{knot} {title}");
-            for (number, leaf) in leaves.iter().enumerate() {
-                let knot = if number + 1 == leaves.len() { "└─" } else { "├─" };
-                let _infallible = writeln!(out, "{rail} {knot} {leaf}");
-            }
-        }
+    /// A title with its list; an empty one says so.
+    pub(super) fn list(title: &str, below: Vec<Self>) -> Self {
+        if below.is_empty() { Self::leaf(format!("{title}: none")) } else { Self::new(title, below) }
+    }
+
+    /// This line and all below it.
+    pub(super) fn render(&self) -> String {
+        let mut out = format!("{}\n", self.text);
+        self.render_below("", &mut out);
         out
+    }
+
+    fn render_below(&self, indent: &str, out: &mut String) {
+        let last = self.below.len().saturating_sub(1);
+        for (index, node) in self.below.iter().enumerate() {
+            let (knot, rail) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            out.extend([indent, knot, &node.text, "\n"]);
+            node.render_below(&format!("{indent}{rail}"), out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_hang_together() {
+        let inner = Node::list("a", vec![Node::leaf("b"), Node::leaf("c")]);
+        let tree = Node::new("t", vec![inner, Node::list("d", Vec::new())]);
+        assert_eq!(tree.render(), "t\n├─ a\n│  ├─ b\n│  └─ c\n└─ d: none\n");
     }
 }

@@ -12,7 +12,7 @@ use super::STANDARD_INPUT;
 use crate::source::Broken;
 
 /// Deeper folders are taken for a loop of symbolic links.
-const DEEPEST: usize = 40;
+const DEEPEST: usize = 32;
 
 /// Every manifest by the name that people know it by. What cannot be listed goes to `broken`.
 pub(super) fn files(roots: &[PathBuf], broken: &mut Vec<Broken>) -> BTreeMap<Arc<str>, PathBuf> {
@@ -59,7 +59,7 @@ fn add_entry(path: &Path, depth: usize, files: &mut BTreeMap<Arc<str>, PathBuf>)
     Ok(())
 }
 
-/// Kubernetes keeps the versions of a mounted ConfigMap in hidden folders, editors their drafts.
+/// Kubernetes keeps the versions of a mounted `ConfigMap` in hidden folders, editors their drafts.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }

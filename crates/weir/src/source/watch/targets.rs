@@ -23,7 +23,9 @@ struct Target {
 impl Targets {
     pub(super) fn of(roots: &[PathBuf]) -> Self {
         let mut targets = Self::default();
-        roots.iter().for_each(|root| targets.add_root(root));
+        for root in roots {
+            targets.add_root(root);
+        }
         targets
     }
 
@@ -44,7 +46,7 @@ impl Targets {
         }
         if !is_folder || is_link {
             let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
-            self.add(parent.unwrap_or(Path::new(".")).to_owned(), false);
+            self.add(parent.map_or_else(|| PathBuf::from("."), Path::to_owned), false);
         }
     }
 
