@@ -6,7 +6,7 @@
 //!                                   └── explain(request) ──► the same Decision with its trace
 //! ```
 //!
-//! [`decide`] and [`explain`] are one code path; explaining only records what deciding does, so the
+//! [`decide()`] and [`explain()`] are one code path; explaining only records what deciding does, so the
 //! explanation cannot differ from the proxy. Deciding allocates nothing, takes no lock and costs the same
 //! for the first and the last of a hundred thousand hosts.
 //!

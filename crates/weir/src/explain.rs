@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Format,
 
-    /// The URL, as http(s)://host[:port]/path?query. What stands before it belongs to -f.
+    /// The URL, as http(s)://host:port/path?query. What stands before it belongs to -f.
     #[arg(required = true, value_name = "URL")]
     rest: Vec<String>,
 }

@@ -71,7 +71,7 @@ impl Source {
         // The first reading has the machine for itself; later ones must not slow traffic down.
         let threads = if self.is_fresh { cores() } else { 1 };
         self.is_fresh = false;
-        for (file, reading) in readings::read_all(scan.changed, threads) {
+        for (file, reading) in readings::read_all(&scan.changed, threads) {
             self.catalogue.stage(&file, reading);
         }
         for file in scan.gone {

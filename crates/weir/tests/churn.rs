@@ -47,7 +47,7 @@ impl World {
     fn change(&self, round: usize) {
         match round % 5 {
             0 => self.weight(["0", "100", "30"][round / 5 % 3]),
-            1 => self.routes(round % 2 == 0),
+            1 => self.routes(round.is_multiple_of(2)),
             2 => self.endpoints(round),
             3 => self.neighbour(round),
             _ => self.certificate(),
@@ -70,7 +70,7 @@ impl World {
 
     fn endpoints(&self, round: usize) {
         let both = [self.old.addr(), self.new.addr()];
-        let some: &[SocketAddr] = if round % 2 == 0 { &both } else { &both[..1] };
+        let some: &[SocketAddr] = if round.is_multiple_of(2) { &both } else { &both[..1] };
         self.manifests.service("old", some).unwrap();
         self.manifests.service("new", &[self.new.addr()]).unwrap();
     }
@@ -91,13 +91,10 @@ impl World {
 }
 
 /// Repeats one kind of exchange until told to stop; returns how many there were.
-fn repeat<F: Future<Output = ()> + Send>(
+fn repeat<F: Future<Output = ()> + Send + 'static>(
     stop: &Arc<AtomicBool>,
     mut exchange: impl FnMut() -> F + Send + 'static,
-) -> JoinHandle<u64>
-where
-    F: 'static,
-{
+) -> JoinHandle<u64> {
     let stop = Arc::clone(stop);
     tokio::spawn(async move {
         let mut count = 0;

@@ -8,7 +8,7 @@ use super::{Broken, Reading, read};
 type Text = (Arc<str>, Result<String, Broken>);
 
 /// What the files say, in the same order.
-pub(super) fn read_all(texts: Vec<Text>, threads: usize) -> Vec<(Arc<str>, Reading)> {
+pub(super) fn read_all(texts: &[Text], threads: usize) -> Vec<(Arc<str>, Reading)> {
     let size = texts.len().div_ceil(threads).max(1);
     if size >= texts.len() {
         return texts.iter().map(read_one).collect();
@@ -41,8 +41,8 @@ mod tests {
         };
         for files in [0, 1, 3, 10] {
             let texts: Vec<Text> = (0..files).map(text).collect();
-            let one = read_all(texts.clone(), 1);
-            assert_eq!(one, read_all(texts, 4));
+            let one = read_all(&texts, 1);
+            assert_eq!(one, read_all(&texts, 4));
             assert_eq!(one.len(), files);
         }
     }
