@@ -76,7 +76,7 @@ fn measure(count: usize) {
     let in_force = start.elapsed();
     drop(delta);
     let mut changes: Vec<Duration> =
-        (0..CHANGES).map(|round| change(&proxy, &mut translator, round)).collect();
+        (0..CHANGES).map(|round| change(&proxy, &mut translator, count, round)).collect();
     changes.sort_unstable();
     println!(
         "{count:>9} {:>12.0} {:>12.0} {:>16.3} {:>10.3}",
@@ -88,10 +88,11 @@ fn measure(count: usize) {
 }
 
 /// From the changed object to its being in force.
-fn change(proxy: &Proxy, translator: &mut Translator, round: usize) -> Duration {
-    let changed = ingress(2 * round + 1, 20 + round);
+fn change(proxy: &Proxy, translator: &mut Translator, count: usize, round: usize) -> Duration {
+    let number = (2 * round + 1) % count;
+    let changed = ingress(number, 20 + round);
     let start = Instant::now();
-    translator.apply(changed, 2 * round as u64 + 1);
+    translator.apply(changed, number as u64);
     let delta = translator.translate();
     assert_eq!(delta.hosts.len(), 1, "only one host changes");
     proxy.apply(&delta);
