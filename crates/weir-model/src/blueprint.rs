@@ -25,7 +25,7 @@ pub struct Blueprint {
 pub struct Delta {
     /// Changed hosts.
     pub hosts: BTreeMap<HostName, Option<Arc<Host>>>,
-    /// Changed backends.
+    /// Changed backends. Only those that no rule of the changed Blueprint names are gone.
     pub backends: BTreeMap<BackendKey, Option<Arc<Backend>>>,
     /// Changed assignments of certificates to names.
     pub tls: BTreeMap<HostName, Option<CertificateKey>>,

@@ -35,7 +35,7 @@ pub(crate) struct LiveArm {
 
 impl Backing for LiveArm {
     fn available(&self) -> bool {
-        self.backend.available.load(Ordering::Relaxed)
+        self.backend.is_available()
     }
 }
 
@@ -47,14 +47,19 @@ impl Live {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Whether it takes requests that are decided from now on.
+    pub(crate) fn is_available(&self) -> bool {
+        self.available.load(Ordering::Relaxed)
+    }
+
+    /// Where requests go. Never shrinks to nothing: see [`Registry::end`].
     pub(crate) fn endpoints(&self) -> Arc<Vec<Endpoint>> {
         self.endpoints.load_full()
     }
 
-    fn set(&self, backend: Option<&Backend>) {
-        let usable: Vec<Endpoint> = backend.into_iter().flat_map(Backend::usable).cloned().collect();
-        self.available.store(!usable.is_empty(), Ordering::Relaxed);
+    fn set(&self, usable: Vec<Endpoint>) {
         self.endpoints.store(Arc::new(usable));
+        self.available.store(true, Ordering::Relaxed);
         self.version.fetch_add(1, Ordering::Release);
     }
 }
@@ -86,9 +91,20 @@ impl Registry {
         live
     }
 
-    /// Puts new endpoints in force at once.
-    pub(crate) fn set(&mut self, key: &BackendKey, backend: Option<&Backend>) {
-        self.resolve(key).set(backend);
+    /// Puts endpoints in force at once, if there are any.
+    pub(crate) fn begin(&mut self, key: &BackendKey, backend: &Backend) {
+        let usable: Vec<Endpoint> = backend.usable().cloned().collect();
+        if !usable.is_empty() {
+            self.resolve(key).set(usable);
+        }
+    }
+
+    /// Ends a backend that has no endpoint left: requests that are decided from now on go elsewhere. Those
+    /// that were decided before still find the last endpoints, which may well finish them.
+    pub(crate) fn end(&mut self, key: &BackendKey, backend: &Backend) {
+        if backend.usable().next().is_none() {
+            self.resolve(key).available.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Forgets backends that nothing refers to any more.

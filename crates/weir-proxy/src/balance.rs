@@ -237,7 +237,7 @@ mod tests {
             let endpoint =
                 |port: &u16| Endpoint { address: address(*port), condition: EndpointCondition::Ready };
             let endpoints = Endpoints::Known(ports.iter().map(endpoint).collect());
-            self.registry.set(&key(), Some(&Backend { key: key(), endpoints }));
+            self.registry.begin(&key(), &Backend { key: key(), endpoints });
         }
 
         fn pick(&mut self, tried: &[SocketAddr]) -> Option<Pick> {

@@ -54,17 +54,21 @@ impl Served {
         Self { snapshot: Arc::default(), metrics, state: Mutex::default() }
     }
 
-    /// Puts a change in force: endpoints first, so that no rule points to a backend that is not there yet.
+    /// Puts a change in force: what begins first, then the rules, then what ends. So at no time does a rule
+    /// point to endpoints that are not there yet, or not there any more.
+    ///
+    /// A backend that is removed is one that no rule names any more; it lives on until the last request
+    /// that an older table sent there has ended.
     pub(crate) fn apply(&self, delta: &Delta) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { blueprint, registry, revision, changed } = &mut *state;
         blueprint.apply(delta);
-        for (key, backend) in &delta.backends {
-            registry.set(key, backend.as_deref());
-        }
+        let set = || delta.backends.iter().filter_map(|(key, backend)| Some((key, backend.as_deref()?)));
+        set().for_each(|(key, backend)| registry.begin(key, backend));
         if !(delta.hosts.is_empty() && delta.tls.is_empty() && delta.certificates.is_empty()) {
             self.swap(delta, blueprint, registry);
         }
+        set().for_each(|(key, backend)| registry.end(key, backend));
         if !delta.hosts.is_empty() {
             registry.forget_unused();
             self.metrics.forget_unused();
@@ -93,3 +97,6 @@ impl Served {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).blueprint.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,9 @@ const HOST: &str = "shop.test";
 const CHANGES: usize = 300;
 const PACE: Duration = Duration::from_millis(100);
 
+/// Only ever routed to one of the two versions; the other is then known to no rule.
+const MOVING: &str = "moving.test";
+
 /// What is changed, and by what.
 struct World {
     manifests: Manifests,
@@ -39,17 +42,20 @@ impl World {
             new: Origin::start("new").await,
         };
         world.manifests.class("nginx").unwrap();
-        (0..5).for_each(|round| world.change(round));
+        world.manifests.service("blue", &[world.old.addr()]).unwrap();
+        world.manifests.service("green", &[world.new.addr()]).unwrap();
+        (0..6).for_each(|round| world.change(round));
         world
     }
 
     /// One change of another kind each time; every state serves every request.
     fn change(&self, round: usize) {
-        match round % 5 {
-            0 => self.weight(["0", "100", "30"][round / 5 % 3]),
-            1 => self.routes(round.is_multiple_of(2)),
-            2 => self.endpoints(round),
-            3 => self.neighbour(round),
+        match round % 6 {
+            0 => self.weight(["0", "100", "30"][round / 6 % 3]),
+            1 => self.routes((round / 6).is_multiple_of(2)),
+            2 => self.endpoints(round / 6),
+            3 => self.neighbour(round / 6),
+            4 => self.everything(["blue", "green"][round / 6 % 2]),
             _ => self.certificate(),
         }
     }
@@ -82,6 +88,12 @@ impl World {
         if round % 2 == 1 {
             self.manifests.remove("ingress-neighbour").unwrap();
         }
+    }
+
+    /// All traffic of a host moves to another service.
+    fn everything(&self, service: &str) {
+        let ingress = Ingress::new("moving").class("weir").host(MOVING).path("/", service);
+        self.manifests.ingress(&ingress).unwrap();
     }
 
     fn certificate(&self) {
@@ -134,6 +146,7 @@ async fn no_request_fails_while_everything_changes() {
     let bounded = |plan: Plan| Plan { total: u64::MAX, limit, connections: 4, ..plan };
     let keep_alive = bounded(Plan::get(http, HOST, "/b/x")).start();
     let each = bounded(Plan::get(http, HOST, "/")).connection_per_request().start();
+    let moving = bounded(Plan::get(http, MOVING, "/")).start();
     let stop = Arc::new(AtomicBool::new(false));
     let secure = Target::tls(https, HOST, world.authority.client(&["h2"]).unwrap());
     let streams = repeat(&stop, move || h2_get(secure.clone()));
@@ -144,11 +157,13 @@ async fn no_request_fails_while_everything_changes() {
         world.change(round);
     }
     stop.store(true, Ordering::Relaxed);
-    let (keep_alive, each) = (keep_alive.stop().await, each.stop().await);
+    let (keep_alive, each, moving) = (keep_alive.stop().await, each.stop().await, moving.stop().await);
     keep_alive.assert_clean();
     each.assert_clean();
+    moving.assert_clean();
     let (streams, sockets) = (streams.await.unwrap() * 50, sockets.await.unwrap() * 50);
     assert!(keep_alive.ok > 1_000 && each.ok > 1_000 && streams > 100 && sockets > 100);
+    assert!(moving.version("new") > 0 && moving.version("old") > 0);
     assert!(keep_alive.version("new") > 0 && keep_alive.version("old") > 0);
     let revision = weir_testkit::client::get(weir.admin(), "admin", "/v1/table", &[]).await.unwrap();
     assert_eq!(revision.status, 200);

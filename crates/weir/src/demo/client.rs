@@ -47,6 +47,13 @@ impl Client {
         timeout(PATIENCE, self.try_exchange(request)).await?
     }
 
+    /// Weir's own answers say in the body what went wrong.
+    fn unexpected(&self, status: u16) -> String {
+        let text = String::from_utf8_lossy(&self.input);
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim_end());
+        format!("status {status}: {body}")
+    }
+
     async fn try_exchange(&mut self, request: &[u8]) -> Result<Version> {
         self.stream.write_all(request).await?;
         self.input.clear();
@@ -59,7 +66,7 @@ impl Client {
         }
         match head {
             Some(Head { status: 200, version: Some(version), .. }) => Ok(version),
-            head => Err(Error::other(format!("status {}", head.map_or(0, |head| head.status)))),
+            head => Err(Error::other(self.unexpected(head.map_or(0, |head| head.status)))),
         }
     }
 }

@@ -84,11 +84,12 @@ async fn run(address: SocketAddr, leg: watch::Receiver<Option<Arc<Leg>>>, mut tu
         let requests = &leg.routes[index].requests;
         let sent = &requests[turn / leg.routes.len() % requests.len()];
         let started = Instant::now();
-        if let Ok(version) = exchange(&mut client, address, &sent.bytes).await {
-            leg.tallies[index].answered(version, sent.expected, started.elapsed());
-        } else {
-            leg.tallies[index].failed();
-            client = None;
+        match exchange(&mut client, address, &sent.bytes).await {
+            Ok(version) => leg.tallies[index].answered(version, sent.expected, started.elapsed()),
+            Err(error) => {
+                leg.tallies[index].failed(&error);
+                client = None;
+            }
         }
         turn += 1;
     }

@@ -1,7 +1,11 @@
 //! Counts of one phase.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    io,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +31,8 @@ pub(super) struct Tally {
     new: AtomicU64,
     misrouted: AtomicU64,
     failed: AtomicU64,
+    /// Why the first one failed.
+    failure: OnceLock<String>,
     latency: [AtomicU64; BUCKETS],
 }
 
@@ -66,6 +72,7 @@ impl Default for Tally {
             new: AtomicU64::default(),
             misrouted: AtomicU64::default(),
             failed: AtomicU64::default(),
+            failure: OnceLock::new(),
             latency: std::array::from_fn(|_| AtomicU64::default()),
         }
     }
@@ -84,8 +91,14 @@ impl Tally {
         }
     }
 
-    pub(super) fn failed(&self) {
+    pub(super) fn failed(&self, error: &io::Error) {
         add(&self.failed);
+        self.failure.get_or_init(|| error.to_string());
+    }
+
+    /// Why the first request failed.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     pub(super) fn read(&self) -> Reading {
@@ -156,9 +169,11 @@ mod tests {
             let version = if index <= 25 { Version::Old } else { Version::New };
             tally.answered(version, expected, Duration::from_micros(index * 10));
         }
-        tally.failed();
+        tally.failed(&io::ErrorKind::TimedOut.into());
+        tally.failed(&io::ErrorKind::UnexpectedEof.into());
         let reading = tally.read();
-        assert_eq!((reading.misrouted, reading.failed, reading.answered()), (25, 1, 100));
+        assert_eq!((reading.misrouted, reading.failed, reading.answered()), (25, 2, 100));
+        assert_eq!(tally.failure(), Some("timed out"));
         assert!((reading.share() - 0.75).abs() < 1e-9);
         let median = tally.latency(0.5).as_micros();
         assert!((500..=600).contains(&median), "{median}");

@@ -31,6 +31,9 @@ pub(super) struct Row {
     requests: u64,
     misrouted: u64,
     failed: u64,
+    /// Why the first failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     p50_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +66,7 @@ impl Row {
         let clean = reading.misrouted == 0 && reading.failed == 0;
         Self {
             asked: Some(percent(route.asked)),
+            failure: tally.failure().map(str::to_owned),
             p50_ms: Some(milliseconds(tally.latency(0.5))),
             p99_ms: Some(milliseconds(tally.latency(0.99))),
             holds: near && clean && reading.answered() >= FEWEST,
@@ -79,7 +83,8 @@ impl Row {
             sum.failed += reading.failed;
         }
         let row = Self::counted(scenario, &format!("edit: {phase}"), "all", sum);
-        Self { in_force_ms: Some(milliseconds(took)), holds: sum.failed == 0, ..row }
+        let failure = leg.tallies.iter().find_map(Tally::failure).map(str::to_owned);
+        Self { in_force_ms: Some(milliseconds(took)), holds: sum.failed == 0, failure, ..row }
     }
 
     fn counted(scenario: usize, phase: &str, route: &str, reading: Reading) -> Self {
@@ -92,6 +97,7 @@ impl Row {
             requests: reading.answered() + reading.failed,
             misrouted: reading.misrouted,
             failed: reading.failed,
+            failure: None,
             p50_ms: None,
             p99_ms: None,
             in_force_ms: None,
@@ -154,9 +160,10 @@ impl Verdict {
 fn write_row(out: &mut String, row: &Row) {
     let asked = row.asked.map_or_else(|| "either".to_owned(), |asked| format!("{asked:.0} %"));
     let mark = if row.holds { "" } else { "  DOES NOT HOLD" };
+    let failure = row.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
     let _infallible = writeln!(
         out,
-        "{}  {:<40} {:<22} {:>7} {:>7.2} % {:>9} {:>10} {:>7}{mark}",
+        "{}  {:<40} {:<22} {:>7} {:>7.2} % {:>9} {:>10} {:>7}{mark}{failure}",
         row.scenario, row.phase, row.route, asked, row.measured, row.requests, row.misrouted, row.failed
     );
 }
