@@ -30,7 +30,7 @@ const SHELL: &[&str] = &[
     "notify",
 ];
 /// The most outside crates that a pure crate names itself.
-const MOST_OUTSIDE: usize = 8;
+const MOST_OUTSIDE: usize = 9;
 
 /// Normal dependencies, by name.
 type Graph = BTreeMap<String, BTreeSet<String>>;

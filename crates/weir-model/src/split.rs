@@ -118,7 +118,7 @@ pub enum SameSite {
 pub struct SessionCookie {
     /// An RFC 6265 cookie name.
     pub name: Box<str>,
-    /// The `Path`; the default is the rule's path.
+    /// The `Path`; without one the cookie is sent with every request to the host.
     pub path: Option<Box<str>>,
     /// The `Domain`.
     pub domain: Option<Box<str>>,

@@ -28,7 +28,7 @@ use weir_model::{HeaderEdit, UpstreamProtocol};
 use weir_route::Cookie;
 
 use crate::{
-    answer::Refusal,
+    answer::{Answer, Refusal},
     balance::{Pick, Wish},
     phases::Job,
     timer::Timer,
@@ -179,7 +179,19 @@ struct Waits {
 
 impl Failure {
     /// What the client is told, if it can be told anything.
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn answer(&self) -> Option<Answer> {
+        Some(Answer { code: self.code(), ..self.refusal()?.into() })
+    }
+
+    /// The code for the access log.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::BadBody(code) | Self::BadResponse(code) => code,
+            _ => self.refusal().map_or("WR-CLIENT-GONE", Refusal::code),
+        }
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
         Some(match self {
             Self::Exhausted | Self::Connect(WireError::Io(_)) => Refusal::ConnectFailed,
             Self::Connect(WireError::Timeout) => Refusal::ConnectTimeout,
@@ -193,16 +205,6 @@ impl Failure {
             Self::Protocol => Refusal::Protocol,
             Self::ClientGone => return None,
         })
-    }
-}
-
-impl Failure {
-    /// The code that says more than that of the refusal, where there is one.
-    pub(crate) fn detail(&self) -> Option<&'static str> {
-        match self {
-            Self::BadBody(code) | Self::BadResponse(code) => Some(code),
-            _ => None,
-        }
     }
 }
 

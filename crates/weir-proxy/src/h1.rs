@@ -21,7 +21,7 @@ use crate::{
     backend::LiveArm,
     buffer::Slot,
     drain::Phase,
-    exchange::{self, Account, Ended, Failure, Timers},
+    exchange::{self, Account, Body as _, Ended, Failure, Timers},
     log::Record,
     memory::Pressure,
     metrics::Ending,
@@ -107,7 +107,7 @@ impl<T: Io> Connection<'_, T> {
         let begin = Instant::now();
         let mut record = Record::unread(self.peer.address.ip(), begin);
         self.answer(&answer, false, After::Close).await;
-        record.end(answer.status, answer.code);
+        record.answered(&answer, false);
         self.finish(&record, None, true);
         self.close().await;
     }
@@ -166,7 +166,7 @@ impl<T: Io> Connection<'_, T> {
         let skipped = !head.expect_continue && body.skip_at_hand();
         drop(body);
         let after = if skipped && may_keep { After::KeepAlive } else { After::Close };
-        record.end(answer.status, answer.code);
+        record.answered(answer, head_only);
         self.answer(answer, head_only, after).await
     }
 
@@ -200,6 +200,7 @@ impl<T: Io> Connection<'_, T> {
         let result = exchange::run(self.worker, job, &self.timers, &mut account, &mut body, &mut sink).await;
         record.account(&account, sink.sent());
         let (started, keeps) = (sink.is_started(), sink.keeps());
+        let may_keep = keep && body.is_done();
         drop((sink, body));
         match result {
             Ok(Ended { status: 101, tunnel: Some((connection, pick)), .. }) => {
@@ -212,26 +213,24 @@ impl<T: Io> Connection<'_, T> {
                 record.end(ended.status, "");
                 if keeps && ended.uploaded { After::KeepAlive } else { After::Close }
             }
-            Err(failure) => self.fail(&failure, started, job, record).await,
+            Err(failure) if started => {
+                record.cut_off(failure.code());
+                After::Close
+            }
+            Err(failure) => self.fail(&failure, may_keep, job, record).await,
         }
     }
 
-    /// Tells the client about a failure, as far as that is still possible.
-    async fn fail(&mut self, failure: &Failure, started: bool, job: &Job<'_>, record: &mut Record) -> After {
-        match failure.refusal() {
-            Some(refusal) if !started => {
-                let code = failure.detail().unwrap_or_else(|| refusal.code());
-                let answer = Answer { code, close: true, ..Answer::from(refusal) };
-                record.end(answer.status, code);
-                let head_only = job.method == weir_http1::ForMethod::Head;
-                self.answer(&answer, head_only, After::Close).await
-            }
-            refusal => {
-                let code = refusal.map_or("WR-CLIENT-GONE", Refusal::code);
-                record.cut_off(failure.detail().unwrap_or(code));
-                After::Close
-            }
-        }
+    /// Tells the client about a failure, if it is still there.
+    async fn fail(&mut self, failure: &Failure, may_keep: bool, job: &Job<'_>, record: &mut Record) -> After {
+        let Some(answer) = failure.answer() else {
+            record.cut_off(failure.code());
+            return After::Close;
+        };
+        let after = if may_keep && !answer.close { After::KeepAlive } else { After::Close };
+        let head_only = job.method == weir_http1::ForMethod::Head;
+        record.answered(&answer, head_only);
+        self.answer(&answer, head_only, after).await
     }
 
     fn finish_job(&self, record: &Record, job: &Job<'_>) {

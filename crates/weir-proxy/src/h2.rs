@@ -115,7 +115,7 @@ impl Connection {
     }
 
     fn finish(&self, answer: &Answer, mut record: Record) -> HttpResponse<ResponseBody> {
-        record.end(answer.status, answer.code);
+        record.answered(answer, false);
         self.worker.metrics.unrouted().record(self.worker.index, record.ending());
         if let Some(log) = &self.worker.log {
             log.write(&record);
@@ -143,7 +143,7 @@ impl Connection {
         let head_only = head.method.of(&buf) == b"HEAD";
         match planned.step {
             Step::Answer(answer) => {
-                record.end(answer.status, answer.code);
+                record.answered(&answer, head_only);
                 let series = planned.rule.map(|rule| &*rule.backings()[0].series);
                 series.unwrap_or_else(|| worker.metrics.unrouted()).record(worker.index, record.ending());
                 sender.answer(&answer, head_only);
@@ -187,14 +187,10 @@ impl Connection {
         match result {
             Ok(ended) => record.end(ended.status, ""),
             Err(failure) => {
-                let refusal = failure.refusal();
-                let code =
-                    failure.detail().or_else(|| refusal.map(Refusal::code)).unwrap_or("WR-CLIENT-GONE");
-                match refusal.map(|refusal| Answer { code, ..refusal.into() }) {
-                    Some(answer) if sink.refuse(&answer, job.method == weir_http1::ForMethod::Head) => {
-                        record.end(answer.status, code);
-                    }
-                    _ => record.cut_off(code),
+                let head_only = job.method == weir_http1::ForMethod::Head;
+                match failure.answer() {
+                    Some(answer) if sink.refuse(&answer, head_only) => record.answered(&answer, head_only),
+                    _ => record.cut_off(failure.code()),
                 }
             }
         }

@@ -9,9 +9,10 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
+use weir_http1::Version;
 use weir_route::{DecidedBy, Request};
 
-use crate::{config::LogFormat, exchange::Account, metrics::Ending, phases::Job, view::View};
+use crate::{answer::Answer, config::LogFormat, exchange::Account, metrics::Ending, phases::Job, view::View};
 
 /// Lines are written when this much has gathered, and at every tick.
 const BATCH: usize = 32 * 1024;
@@ -23,9 +24,11 @@ pub(crate) struct Record {
     method: String,
     host: String,
     target: String,
+    protocol: &'static str,
     status: u16,
     #[serde(skip_serializing_if = "str::is_empty")]
     code: &'static str,
+    /// Of the body, as sent.
     bytes: u64,
     duration_us: u64,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -58,6 +61,7 @@ impl Record {
             method: String::new(),
             host: String::new(),
             target: String::new(),
+            protocol: "HTTP/1.1",
             status: 0,
             code: "",
             bytes: 0,
@@ -83,6 +87,7 @@ impl Record {
         self.method = text(view.method());
         view.host().clone_into(&mut self.host);
         self.target = text(view.target());
+        self.protocol = protocol(view.head.version);
         self.referer = header("referer");
         self.user_agent = header("user-agent");
     }
@@ -102,6 +107,12 @@ impl Record {
         self.route = format!("{}/{}", object.namespace, object.name);
         self.service = format!("{}/{}", backend.namespace, backend.service);
         self.decided_by = Some(job.decided_by());
+    }
+
+    /// Weir answered by itself.
+    pub(crate) fn answered(&mut self, answer: &Answer, head_only: bool) {
+        self.bytes = if head_only { 0 } else { answer.body().len() as u64 };
+        self.end(answer.status, answer.code);
     }
 
     /// The response is complete.
@@ -127,6 +138,15 @@ impl Record {
 
     pub(crate) fn ending(&self) -> Ending {
         Ending { status: self.status, complete: self.complete, took: self.took }
+    }
+}
+
+/// As nginx and Apache write it.
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
+        Version::Http2 => "HTTP/2.0",
     }
 }
 
@@ -191,10 +211,11 @@ fn combined(out: &mut Vec<u8>, record: &Record) {
     // Writing to memory does not fail.
     let _ = writeln!(
         out,
-        "{} - - [{time}] \"{} {} HTTP/1.1\" {} {} \"{}\" \"{}\"",
+        "{} - - [{time}] \"{} {} {}\" {} {} \"{}\" \"{}\"",
         record.client,
         escaped(&record.method),
         escaped(&record.target),
+        record.protocol,
         record.status,
         record.bytes,
         dash(&record.referer),

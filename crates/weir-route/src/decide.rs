@@ -143,6 +143,7 @@ pub(crate) trait Observer<B>: Watch<B> + WatchSplit {
     fn host(&mut self, host: &HostName);
     fn rule(&mut self, rule: &CompiledRule<B>);
     fn source(&mut self, allowed: bool);
+    fn unauthenticated(&mut self);
     fn weighted(&mut self, rule: &CompiledRule<B>);
 }
 
@@ -150,6 +151,7 @@ impl<B> Observer<B> for () {
     fn host(&mut self, _: &HostName) {}
     fn rule(&mut self, _: &CompiledRule<B>) {}
     fn source(&mut self, _: bool) {}
+    fn unauthenticated(&mut self) {}
     fn weighted(&mut self, _: &CompiledRule<B>) {}
 }
 
@@ -201,6 +203,7 @@ fn outcome<'t, B: Backing>(
         }
     }
     if filters.authentication == Authentication::Unsupported {
+        observer.unauthenticated();
         return Outcome::Reject(Reject::Authentication);
     }
     forward(rule, request, context, observer).map_or(Outcome::Reject(Reject::NoEndpoint), Outcome::Forward)

@@ -331,6 +331,10 @@ impl<B> Observer<B> for Recorder {
         self.note("source", if allowed { "the client is allowed" } else { "the client is not allowed" });
     }
 
+    fn unauthenticated(&mut self) {
+        self.note("authentication", "the Ingress asks for authentication, which Weir does not implement");
+    }
+
     fn weighted(&mut self, rule: &CompiledRule<B>) {
         self.weighted = true;
         let split = &rule.rule.split;

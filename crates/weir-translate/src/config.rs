@@ -1,6 +1,6 @@
 //! What the translator is told besides objects.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr};
 
 /// Settings of a [`crate::Translator`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,11 +11,22 @@ pub struct Config {
     pub allow_external_name: bool,
     /// Whether the objects come from files instead of an API server.
     pub standalone: bool,
+    /// Whether requests will come, so that a Service must have endpoints by now. Files that are only
+    /// checked usually leave the EndpointSlices to the cluster.
+    pub serving: bool,
+    /// Where Weir's own admin listener is, which no Service may reach.
+    pub admin: Option<SocketAddr>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { adopt: BTreeMap::new(), allow_external_name: false, standalone: true }
+        Self {
+            adopt: BTreeMap::new(),
+            allow_external_name: false,
+            standalone: true,
+            serving: false,
+            admin: None,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
     object::Ingress,
     settings::{self, Settings},
 };
+pub(crate) use affinity::is_attribute_value;
 use path::PathSyntax;
 
 /// Reads an Ingress with the dialect of its class.

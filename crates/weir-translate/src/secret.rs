@@ -1,7 +1,6 @@
 //! TLS Secrets.
 
-mod base64;
-
+use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use rustls::{
     crypto::aws_lc_rs::sign::any_supported_type,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -84,5 +83,7 @@ fn text(secret: &Secret, entry: &'static str) -> Result<Vec<u8>, InvalidSecret> 
         return Ok(plain.into_boxed_bytes().into_vec());
     }
     let encoded = pick(&secret.data).ok_or(InvalidSecret::Missing(entry))?;
-    base64::decode(&encoded).ok_or(InvalidSecret::Base64(entry))
+    // Tools wrap long lines (RFC 4648 §3.1).
+    let symbols: Vec<u8> = encoded.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(symbols).map_err(|_| InvalidSecret::Base64(entry))
 }

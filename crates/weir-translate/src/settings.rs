@@ -36,8 +36,8 @@ pub(crate) struct Settings<'a> {
     entries: Vec<Setting<'a>>,
     /// Names whose values hold control characters. They are not in `entries`.
     poisoned: Vec<Setting<'a>>,
-    /// Whether one of them asks for authentication.
-    pub(crate) authentication: Authentication,
+    /// Those that ask for authentication.
+    authentication: Vec<Setting<'a>>,
 }
 
 /// The dialect that an object's own prefixes ask for.
@@ -57,8 +57,8 @@ pub(crate) fn own_dialect(annotations: &Annotations, class: Dialect) -> Dialect 
 impl<'a> Settings<'a> {
     /// Takes the annotations apart and notes those that mean nothing.
     pub(crate) fn read(annotations: &'a Annotations, dialect: Dialect, notes: &mut Notes) -> Self {
-        let (entries, poisoned) = (Vec::new(), Vec::new());
-        let mut settings = Self { dialect, entries, poisoned, authentication: Authentication::NotAsked };
+        let mut settings =
+            Self { dialect, entries: Vec::new(), poisoned: Vec::new(), authentication: Vec::new() };
         for prefix in prefixes(dialect) {
             for (key, value) in annotations.iter() {
                 if let Some(name) = key.strip_prefix(prefix) {
@@ -77,18 +77,20 @@ impl<'a> Settings<'a> {
                 self.poisoned.push(setting);
             }
             Verdict::Read => self.push(setting, notes),
-            Verdict::Authentication => self.refuse(setting, notes),
+            Verdict::Authentication => self.authentication.push(setting),
             Verdict::Unsupported(why) => note_unsupported(setting, why, notes),
             Verdict::Unknown(suggestion) => note_unknown(setting, suggestion, notes),
         }
     }
 
-    /// Serving everybody would open what the author meant to close.
-    fn refuse(&mut self, setting: Setting<'a>, notes: &mut Notes) {
-        self.authentication = Authentication::Unsupported;
+    /// What a main Ingress asks for. Serving everybody would open what its author meant to close.
+    pub(crate) fn authentication(&self, notes: &mut Notes) -> Authentication {
         let message = "Weir does not implement it, so the paths of this Ingress answer 403. Authenticate in \
                        the backend and remove the annotation.";
-        notes.annotation(Code::UnsupportedAuthentication, setting.key, message);
+        for setting in &self.authentication {
+            notes.annotation(Code::UnsupportedAuthentication, setting.key, message);
+        }
+        if self.authentication.is_empty() { Authentication::NotAsked } else { Authentication::Unsupported }
     }
 
     fn push(&mut self, setting: Setting<'a>, notes: &mut Notes) {

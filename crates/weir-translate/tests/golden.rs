@@ -89,7 +89,7 @@ fn cases(root: &Path) -> Vec<Golden> {
 }
 
 /// The first comment lines of an input may set options: `# adopt: NAME=DIALECT`, `# cluster`,
-/// `# allow-external-name`.
+/// `# allow-external-name`, `# serving`, `# admin: ADDRESS`.
 fn config(text: &str) -> Config {
     let mut config = Config::default();
     for line in text.lines().map_while(|line| line.strip_prefix("# ")) {
@@ -99,6 +99,8 @@ fn config(text: &str) -> Config {
                 config.adopt.insert(name.to_owned(), dialect.parse().unwrap());
             }
             None if line == "cluster" => config.standalone = false,
+            Some(("admin", address)) => config.admin = Some(address.parse().unwrap()),
+            None if line == "serving" => config.serving = true,
             None if line == "allow-external-name" => config.allow_external_name = true,
             _ => {}
         }

@@ -70,7 +70,7 @@ impl Reading {
         Config {
             adopt: self.adopt.iter().cloned().collect(),
             allow_external_name: self.allow_external_name,
-            standalone: true,
+            ..Config::default()
         }
     }
 }

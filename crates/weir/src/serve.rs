@@ -33,7 +33,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let signals = signals::Signals::new().context("signals cannot be handled")?;
     let status = Arc::new(Status::default());
     let admin = Admin::start(arguments.admin(), Arc::clone(&status))?;
-    let (roots, reading) = (arguments.roots(), arguments.reading());
+    let (roots, reading) = (arguments.roots(), arguments.reading(admin.address()));
     let runtime = Runtime::start(roots, reading, arguments.proxy(), status)?;
     announce(&runtime, &admin);
     signals.shutdown(runtime.proxy()).await;

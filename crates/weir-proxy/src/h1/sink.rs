@@ -50,7 +50,7 @@ impl<'c, T: Io> H1Sink<'c, T> {
         }
     }
 
-    /// Bytes written, heads included.
+    /// Bytes of bodies handed on.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
@@ -66,7 +66,6 @@ impl<'c, T: Io> H1Sink<'c, T> {
 
     async fn send(&mut self, bytes: &[u8], timer: &Timer) -> Result<(), ClientGone> {
         let limit = self.worker.config.limits.client_idle;
-        self.sent += (self.out.len() + bytes.len()) as u64;
         let sent = self.wire.write(&self.out, bytes, timer, limit).await;
         self.out.clear();
         sent.map_err(|_| ClientGone)
@@ -147,6 +146,7 @@ impl<T: Io> Sink for H1Sink<'_, T> {
     }
 
     async fn data(&mut self, bytes: &[u8], timer: &Timer) -> Result<(), ClientGone> {
+        self.sent += bytes.len() as u64;
         if self.mode == Mode::Chunked {
             write::chunk_header(&mut self.out, bytes.len() as u64);
             self.out.extend_from_slice(bytes);

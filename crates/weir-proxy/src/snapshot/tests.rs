@@ -11,13 +11,13 @@ fn key(service: &str) -> BackendKey {
     BackendKey { namespace: "default".into(), service: service.into(), port: PortRef::Number(80) }
 }
 
-fn backend(service: &str, ports: &[u16]) -> Option<Arc<Backend>> {
+fn backend(service: &str, ports: &[u16]) -> Arc<Backend> {
     let endpoint = |port: &u16| Endpoint {
         address: SocketAddr::from(([127, 0, 0, 1], *port)),
         condition: EndpointCondition::Ready,
     };
     let endpoints = Endpoints::Known(ports.iter().map(endpoint).collect());
-    Some(Arc::new(Backend { key: key(service), endpoints }))
+    Arc::new(Backend { key: key(service), endpoints })
 }
 
 /// Host `a`, all of it for one service.
@@ -49,7 +49,7 @@ fn live(served: &Served, service: &str) -> Arc<Live> {
 
 fn served(endpoints: &[u16]) -> (Served, Arc<Live>) {
     let served = Served::new(Arc::new(Metrics::new(1)));
-    let backends = BTreeMap::from([(key("old"), backend("old", endpoints))]);
+    let backends = BTreeMap::from([(key("old"), Some(backend("old", endpoints)))]);
     served.apply(&Delta { hosts: all_to("old"), backends, ..Delta::default() });
     let old = live(&served, "old");
     (served, old)
@@ -59,7 +59,7 @@ fn served(endpoints: &[u16]) -> (Served, Arc<Live>) {
 #[test]
 fn a_backend_that_no_rule_names_any_more_serves_those_who_were_decided_before() {
     let (served, old) = served(&[1]);
-    let backends = BTreeMap::from([(key("old"), None), (key("new"), backend("new", &[2]))]);
+    let backends = BTreeMap::from([(key("old"), None), (key("new"), Some(backend("new", &[2])))]);
     served.apply(&Delta { hosts: all_to("new"), backends, ..Delta::default() });
     assert!(old.is_available() && old.endpoints().len() == 1);
     assert!(live(&served, "new").is_available());
@@ -69,11 +69,11 @@ fn a_backend_that_no_rule_names_any_more_serves_those_who_were_decided_before() 
 fn a_backend_without_endpoints_takes_nobody_new_and_lets_go_of_nobody() {
     let (served, old) = served(&[1, 2]);
     served
-        .apply(&Delta { backends: BTreeMap::from([(key("old"), backend("old", &[]))]), ..Delta::default() });
+        .apply(&Delta { backends: BTreeMap::from([(key("old"), Some(backend("old", &[])))]), ..Delta::default() });
     assert!(!old.is_available());
     assert_eq!(old.endpoints().len(), 2, "for requests on their way");
     served
-        .apply(&Delta { backends: BTreeMap::from([(key("old"), backend("old", &[3]))]), ..Delta::default() });
+        .apply(&Delta { backends: BTreeMap::from([(key("old"), Some(backend("old", &[3])))]), ..Delta::default() });
     assert!(old.is_available());
     assert_eq!(old.endpoints().len(), 1);
 }
@@ -81,9 +81,9 @@ fn a_backend_without_endpoints_takes_nobody_new_and_lets_go_of_nobody() {
 #[test]
 fn a_backend_that_comes_back_is_as_the_change_says() {
     let (served, _old) = served(&[1]);
-    let backends = BTreeMap::from([(key("old"), None), (key("new"), backend("new", &[2]))]);
+    let backends = BTreeMap::from([(key("old"), None), (key("new"), Some(backend("new", &[2])))]);
     served.apply(&Delta { hosts: all_to("new"), backends, ..Delta::default() });
-    let backends = BTreeMap::from([(key("old"), backend("old", &[])), (key("new"), None)]);
+    let backends = BTreeMap::from([(key("old"), Some(backend("old", &[]))), (key("new"), None)]);
     served.apply(&Delta { hosts: all_to("old"), backends, ..Delta::default() });
     assert!(!live(&served, "old").is_available());
 }

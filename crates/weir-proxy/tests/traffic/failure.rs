@@ -32,6 +32,20 @@ async fn when_nobody_accepts_it_is_502() {
 }
 
 #[tokio::test]
+async fn a_failed_backend_does_not_cost_a_client_its_connection() {
+    let world = World::new(&[nobody().await]);
+    let mut client = world.connect().await;
+    for _ in 0..3 {
+        let response = client.get("a", "/").await.unwrap();
+        assert_eq!((response.status, response.headers.get("connection")), (502, None));
+    }
+    let post = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n";
+    let response = client.exchange(post).await.unwrap();
+    let connection = response.headers.get("connection");
+    assert_eq!((response.status, connection), (502, Some("close")), "its body is still to come");
+}
+
+#[tokio::test]
 async fn a_reset_before_the_response_is_retried_only_where_that_is_safe() {
     let resetting =
         RawOrigin::start(|seen| if seen.is_whole() { Act::Reset } else { Act::Wait }).await.unwrap();

@@ -18,6 +18,8 @@ use crate::{
 };
 
 const DEFAULT_TOTAL: u32 = 100;
+const BY_QUERY: &[&str] = &["canary-by-query", "canary-by-query-value", "canary-by-query-pattern"];
+const ONLY_MSE: &str = "only the dialect mse reads it";
 const BY_WEIGHT: &[&str] = &["canary-weight", "canary-weight-total"];
 
 /// Reads the policy; `mse` turns query parameters and cookie values on.
@@ -26,6 +28,10 @@ pub(crate) fn read(settings: &Settings<'_>, mse: bool, notes: &mut Notes) -> Res
     let mut first = Vec::from_iter(header(settings, notes)?);
     if mse {
         first.extend(query(settings, notes)?);
+    } else {
+        for name in BY_QUERY {
+            inert(settings, name, ONLY_MSE, notes);
+        }
     }
     let cookie = cookie(settings, mse, notes)?;
     let overrides = match (first.is_empty(), cookie) {
@@ -130,7 +136,7 @@ fn cookie(settings: &Settings<'_>, mse: bool, notes: &mut Notes) -> Result<Optio
         return Err(canary::refuse(name, "it is not a cookie name", notes));
     }
     if !mse {
-        inert(settings, "canary-by-cookie-value", "only MSE reads it", notes);
+        inert(settings, "canary-by-cookie-value", ONLY_MSE, notes);
     }
     let expected = value.filter(|_| mse).map_or("always", |value| value.value);
     let subject = Subject::Cookie(name.value.into(), Case::Sensitive);

@@ -152,7 +152,7 @@ fn note_deviations(main: Claim<'_>, canary: Canary<'_>, others: &Pairing<'_>, no
 fn note_inert(main: Claim<'_>, canary: Claim<'_>, notes: &mut Notes) {
     for (key, value) in canary.draft.source.metadata.annotations.iter() {
         let name = key.rsplit('/').next().unwrap_or(key);
-        let ignored = catalogue::is_common(name) || name == "sticky";
+        let ignored = catalogue::is_common(name) || catalogue::is_authentication(name) || name == "sticky";
         if ignored && main.draft.source.metadata.annotations.get(key) != Some(value) {
             let message =
                 format!("On a canary it has no effect; that of {} applies. Set it there.", main.draft.id);

@@ -1,6 +1,9 @@
 //! The split of one path.
 
-use weir_model::{Arm, ArmIndex, BackendKey, CanaryAffinity, Code, Fallback, Finding, HeaderEdits, Split};
+use weir_model::{
+    Affinity, Arm, ArmIndex, BackendKey, CanaryAffinity, Code, Fallback, Finding, HeaderEdits, MatchPath,
+    Split,
+};
 
 use super::{
     Claim, HostOutput, World,
@@ -8,9 +11,13 @@ use super::{
 };
 use crate::{
     draft::{ArmDraft, CanaryOverride, Draft},
+    ingress::is_attribute_value,
     notes::annotation_field,
     service,
 };
+
+/// Above this, weights are rounded to the greatest total.
+const MAX_TOTAL: u32 = 1_000_000_000;
 
 /// Builds the split of a main path with its canaries.
 pub(super) fn build(
@@ -24,7 +31,7 @@ pub(super) fn build(
     split.base_mut().weight = route.arms[0].weight;
     split.base_mut().headers = draft.common.headers.clone();
     split.assignment = draft.common.assignment.clone();
-    split.affinity.clone_from(&draft.common.affinity);
+    split.affinity = affinity(main, &mut output.findings);
     let mut indices = vec![ArmIndex::BASE];
     for arm in &route.arms[1..] {
         let backend = resolve(draft, arm, world, output);
@@ -45,6 +52,27 @@ pub(super) fn build(
         add_canaries(&mut split, canaries, world, output);
     }
     split
+}
+
+/// Each route has a cookie of its own, so that routes of one host don't overwrite each other's.
+fn affinity(main: Claim<'_>, findings: &mut Vec<Finding>) -> Option<Affinity> {
+    let Claim { draft, route } = main;
+    let mut affinity = draft.common.affinity.clone()?;
+    if affinity.cookie.path.is_some() || !draft.dialect.is_nginx() {
+        return Some(affinity);
+    }
+    if matches!(route.path, MatchPath::Regex(_)) || !is_attribute_value(&route.written) {
+        let message = "The path is a pattern, so the session cookie counts for the whole host; upstream gave it the pattern as its Path, which browsers don't match. Set session-cookie-path.";
+        findings.push(Finding::new(
+            Code::Deviation,
+            draft.id.clone(),
+            format!("{}.path", route.field),
+            message,
+        ));
+    } else {
+        affinity.cookie.path = Some((&*route.written).into());
+    }
+    Some(affinity)
 }
 
 /// The key of a backend; what is wrong with it is noted on the Ingress that names it.
@@ -93,9 +121,9 @@ fn weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32, Vec<u32
     }
 }
 
-/// Each weight is a part of its own total. They are brought to the greatest total and capped there.
+/// Each weight is a part of its own total. They are brought to a common total and capped there.
 fn nginx_weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32, Vec<u32>) {
-    let total = canaries.iter().map(|canary| canary.policy.total).max().unwrap_or(100);
+    let total = common_total(canaries.iter().map(|canary| canary.policy.total));
     let mut left = total;
     let mut weights = Vec::new();
     for canary in canaries {
@@ -110,8 +138,22 @@ fn nginx_weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32, V
     (left, weights)
 }
 
+/// The least common multiple, so that every share is exact; where that is out of reach, the greatest total.
+fn common_total(totals: impl Iterator<Item = u32> + Clone) -> u32 {
+    let multiple = totals.clone().try_fold(1_u32, |multiple, total| {
+        (multiple / gcd(multiple, total.max(1))).checked_mul(total.max(1)).filter(|total| *total <= MAX_TOTAL)
+    });
+    multiple.or_else(|| totals.max()).unwrap_or(1)
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// To the nearest part of the new total.
 fn scale(weight: u32, from: u32, to: u32) -> u64 {
-    u64::from(weight) * u64::from(to) / u64::from(from.max(1))
+    let from = u64::from(from.max(1));
+    (u64::from(weight) * u64::from(to) + from / 2) / from
 }
 
 fn capped(canary: &Canary<'_>, left: u32, total: u32) -> Finding {
@@ -139,4 +181,19 @@ fn higress_weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32,
 
 fn finding(code: Code, canary: &Canary<'_>, message: String) -> Finding {
     Finding::new(code, canary.claim.draft.id.clone(), annotation_field(&canary.policy.key), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_brought_together_without_rounding() {
+        assert_eq!(common_total([100, 1_000].into_iter()), 1_000);
+        let total = common_total([100, 333].into_iter());
+        assert_eq!((total, scale(20, 100, total), scale(111, 333, total)), (33_300, 6_660, 11_100));
+        let large = [999_999_937, 999_999_929];
+        assert_eq!(common_total(large.into_iter()), large[0]);
+        assert_eq!(common_total([].into_iter()), 1);
+    }
 }

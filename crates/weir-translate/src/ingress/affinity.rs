@@ -28,14 +28,10 @@ pub(crate) fn read(settings: &Settings<'_>, notes: &mut Notes) -> Option<Affinit
 }
 
 fn cookie(settings: &Settings<'_>, notes: &mut Notes) -> SessionCookie {
-    let text = |name: &str| {
-        let setting = settings.filled(name).filter(|setting| !setting.value.contains(';'));
-        setting.map(|setting| Box::from(setting.value))
-    };
     SessionCookie {
         name: name(settings, notes),
-        path: text("session-cookie-path"),
-        domain: text("session-cookie-domain"),
+        path: attribute(settings, "session-cookie-path", "a path without ;", notes),
+        domain: attribute(settings, "session-cookie-domain", "a host name", notes),
         max_age: seconds(settings, "session-cookie-max-age", notes),
         expires: seconds(settings, "session-cookie-expires", notes),
         same_site: same_site(settings, notes),
@@ -51,6 +47,16 @@ fn name(settings: &Settings<'_>, notes: &mut Notes) -> Box<str> {
     }
     note(setting, "the cookie is called INGRESSCOOKIE", "a cookie name", notes);
     DEFAULT_COOKIE.into()
+}
+
+/// A cookie attribute as RFC 6265 §4.1.1 allows it.
+fn attribute(settings: &Settings<'_>, name: &str, remedy: &str, notes: &mut Notes) -> Option<Box<str>> {
+    let setting = settings.filled(name)?;
+    if !is_attribute_value(setting.value) {
+        note(setting, "the default applies", remedy, notes);
+        return None;
+    }
+    Some(setting.value.into())
 }
 
 fn seconds(settings: &Settings<'_>, name: &str, notes: &mut Notes) -> Option<Duration> {
@@ -91,6 +97,11 @@ fn sticky_key(text: &str) -> Option<StickyKey> {
         Some(("cookie", name)) if is_cookie_name(name.trim()) => Some(StickyKey::Cookie(name.trim().into())),
         _ => None,
     }
+}
+
+/// RFC 6265 §4.1.1: whatever ends no attribute. Control characters were refused before.
+pub(crate) fn is_attribute_value(text: &str) -> bool {
+    text.is_ascii() && !text.contains(';')
 }
 
 fn note(setting: Setting<'_>, instead: &str, remedy: &str, notes: &mut Notes) {

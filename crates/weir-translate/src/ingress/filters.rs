@@ -22,7 +22,7 @@ pub(crate) fn read(settings: &Settings<'_>, notes: &mut Notes) -> Filters {
     Filters {
         https_redirect: if forced { HttpsRedirect::Always } else { HttpsRedirect::Never },
         allow_sources: allow_sources(settings, notes),
-        authentication: settings.authentication,
+        authentication: settings.authentication(notes),
         redirect: redirect(settings, notes),
         rewrite: rewrite(settings, notes),
         upstream_host: upstream_host(settings, notes),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use weir_model::{
-    Backend, BackendKey, Code, Endpoint, EndpointCondition, Endpoints, Finding, Kind, ObjectRef,
+    Backend, BackendKey, Code, Endpoint, EndpointCondition, Endpoints, Finding, Kind, ObjectRef, PortRef,
 };
 
 use super::{is_external, port};
@@ -45,6 +45,9 @@ fn internal(service: &Service, key: &BackendKey, source: &Source<'_>, notes: &mu
         notes.annotation(Code::Shadowed, ENDPOINTS, message);
     }
     if literal.is_none() && source.slices.is_empty() {
+        if source.config.serving {
+            note_unknown(notes);
+        }
         return Endpoints::Unknown;
     }
     let endpoints = sorted(literal.unwrap_or_else(|| from_slices(port, source, notes)));
@@ -59,6 +62,11 @@ fn sorted(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
     endpoints.sort_unstable();
     endpoints.dedup_by(|later, earlier| later.address == earlier.address);
     endpoints
+}
+
+fn note_unknown(notes: &mut Notes) {
+    let message = "Nothing says where the Service's endpoints are, so its requests get 503. Add the annotation weir.dev/endpoints, or an EndpointSlice.";
+    notes.add(Code::NoEndpoints, "spec.selector", message);
 }
 
 fn note_empty(key: &BackendKey, notes: &mut Notes) {
@@ -80,8 +88,8 @@ fn from_slices(port: &ServicePort, source: &Source<'_>, notes: &mut Notes) -> Ve
         for (index, endpoint) in slice.endpoints.iter().enumerate() {
             let Some(condition) = condition(endpoint.conditions) else { continue };
             let Some(address) = endpoint.addresses.first() else { continue };
-            match check(address.parse().ok(), source.config) {
-                Ok(ip) => endpoints.push(Endpoint { address: SocketAddr::new(ip, number), condition }),
+            match check(address.parse().ok(), number, source.config) {
+                Ok(address) => endpoints.push(Endpoint { address, condition }),
                 Err(why) => notes.findings.push(refused(slice, index, address, why)),
             }
         }
@@ -130,10 +138,7 @@ fn literal(service: &Service, config: &Config, notes: &mut Notes) -> Option<Vec<
 
 fn literal_address(entry: &str, config: &Config) -> Result<SocketAddr, &'static str> {
     let address: SocketAddr = entry.parse().map_err(|_| "it is not of the form ADDRESS:PORT")?;
-    if address.port() == 0 {
-        return Err("port 0 does not exist");
-    }
-    check(Some(address.ip()), config).map(|_| address)
+    check(Some(address.ip()), address.port(), config)
 }
 
 fn note_literal(entry: &str, why: &str, notes: &mut Notes) {
@@ -144,7 +149,7 @@ fn note_literal(entry: &str, why: &str, notes: &mut Notes) {
 // === addresses ===
 
 /// Refuses addresses that must never be dialled (limits.md, "dialling").
-fn check(ip: Option<IpAddr>, config: &Config) -> Result<IpAddr, &'static str> {
+fn check(ip: Option<IpAddr>, port: u16, config: &Config) -> Result<SocketAddr, &'static str> {
     let ip = ip.ok_or("it is not an IP address")?;
     let canonical = ip.to_canonical();
     if canonical.is_unspecified() {
@@ -157,9 +162,19 @@ fn check(ip: Option<IpAddr>, config: &Config) -> Result<IpAddr, &'static str> {
         Err("it is a metadata service")
     } else if canonical.is_loopback() && !config.standalone {
         Err("it is a loopback address")
+    } else if config.admin.is_some_and(|admin| is_own(admin, canonical, port)) {
+        Err("it is Weir's own admin listener")
+    } else if port == 0 {
+        Err("port 0 does not exist")
     } else {
-        Ok(ip)
+        Ok(SocketAddr::new(ip, port))
     }
+}
+
+/// Of a listener on all addresses, only the loopback ones are known here.
+fn is_own(admin: SocketAddr, ip: IpAddr, port: u16) -> bool {
+    let listened = admin.ip().to_canonical();
+    admin.port() == port && (listened == ip || listened.is_unspecified() && ip.is_loopback())
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -188,12 +203,10 @@ fn external(service: &Service, key: &BackendKey, config: &Config, notes: &mut No
     if let Some(endpoints) = literal(service, config, notes) {
         return Endpoints::Known(sorted(endpoints));
     }
-    match (check(name.parse().ok(), config), &key.port) {
-        (Ok(ip), weir_model::PortRef::Number(port)) => {
-            let address = SocketAddr::new(ip, *port);
-            Endpoints::Known(vec![Endpoint { address, condition: EndpointCondition::Ready }])
-        }
-        _ => refuse(
+    let port = if let PortRef::Number(port) = key.port { port } else { 0 };
+    match check(name.parse().ok(), port, config) {
+        Ok(address) => Endpoints::Known(vec![Endpoint { address, condition: EndpointCondition::Ready }]),
+        Err(_) => refuse(
             notes,
             format!(
                 "{} cannot be used: only an IP address with a port number can. Requests get 503.",

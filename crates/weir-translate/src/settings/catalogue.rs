@@ -266,7 +266,7 @@ pub(crate) fn verdict(setting: Setting<'_>, dialect: Dialect) -> Verdict {
     if HIGRESS.contains(&name) || is_condition(name) {
         return if dialect.is_nginx() { Verdict::Unsupported(HIGRESS_ONLY) } else { Verdict::Read };
     }
-    if AUTHENTICATION.contains(&name) {
+    if is_authentication(name) {
         return Verdict::Authentication;
     }
     if is_protection(name) {
@@ -331,6 +331,11 @@ pub(crate) fn is_canary(name: &str) -> bool {
 /// Whether the name decides who gets the new version.
 pub(crate) fn is_gray(name: &str) -> bool {
     is_canary(name) || ACK.contains(&name) || name == "destination"
+}
+
+/// Whether the name switches authentication on.
+pub(crate) fn is_authentication(name: &str) -> bool {
+    AUTHENTICATION.contains(&name)
 }
 
 /// Whether the name is a setting of the route rather than of the split.

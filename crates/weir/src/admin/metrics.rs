@@ -50,6 +50,11 @@ fn totals(out: &mut Encoder, totals: Totals) {
     let gauge = ("weir_connections_open", totals.open, "Client connections that are open.");
     let counters = [
         ("weir_connections_total", totals.connections, "Client connections accepted."),
+        (
+            "weir_connections_refused_total",
+            totals.refused,
+            "Client connections turned away for want of memory.",
+        ),
         ("weir_tls_handshake_failures_total", totals.tls_failures, "TLS handshakes that failed."),
         ("weir_bad_requests_total", totals.bad_requests, "Requests refused before routing."),
         (

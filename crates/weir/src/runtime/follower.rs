@@ -47,8 +47,14 @@ impl Follower {
 
 fn look(source: &mut Source, proxy: &Proxy, status: &Status) {
     match source.refresh() {
-        Ok(Some(delta)) => put_in_force(&delta, source, proxy, status),
-        Ok(None) => status.readable(),
+        Ok(delta) => {
+            if status.readable() {
+                tracing::info!("every manifest can be read again");
+            }
+            if let Some(delta) = delta {
+                put_in_force(&delta, source, proxy, status);
+            }
+        }
         Err(broken) => hold(broken, status),
     }
 }

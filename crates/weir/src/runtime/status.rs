@@ -37,9 +37,9 @@ impl Status {
         self.state().generation
     }
 
-    /// No file stands in the way any more, and none has changed.
-    pub(crate) fn readable(&self) {
-        self.state().broken.clear();
+    /// No file stands in the way any more, and none has changed. Returns whether that is news.
+    pub(crate) fn readable(&self) -> bool {
+        !std::mem::take(&mut self.state().broken).is_empty()
     }
 
     /// These files stand in the way of a change. Returns whether that is news.

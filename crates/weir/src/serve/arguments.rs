@@ -83,8 +83,9 @@ impl Arguments {
         self.manifests.clone()
     }
 
-    pub(crate) fn reading(&self) -> Config {
-        self.reading.config()
+    /// `admin` is where the admin listener really is.
+    pub(crate) fn reading(&self, admin: SocketAddr) -> Config {
+        Config { serving: true, admin: Some(admin), ..self.reading.config() }
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {
