@@ -16,6 +16,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// The wheel spans 100 s; later deadlines are filed again on the way.
 const SLOTS: u64 = 2_048;
 const NEVER: u64 = u64::MAX;
+/// Entries that are kept for reuse.
+const MAX_FREE: usize = 4_096;
 
 /// The deadlines of one thread.
 #[derive(Debug)]
@@ -23,6 +25,9 @@ pub(crate) struct Wheel {
     start: Instant,
     now: Cell<u64>,
     slots: RefCell<Vec<Vec<Rc<Entry>>>>,
+    /// Entries of dropped timers. They are still filed, so a request that needs a timer for a moment adds
+    /// nothing to the wheel.
+    free: RefCell<Vec<Rc<Entry>>>,
 }
 
 #[derive(Debug)]
@@ -32,7 +37,7 @@ struct Entry {
     waker: RefCell<Option<Waker>>,
 }
 
-/// One deadline, reusable.
+/// One deadline, reusable. Once dropped it holds on to no task.
 #[derive(Debug)]
 pub(crate) struct Timer {
     entry: Rc<Entry>,
@@ -48,7 +53,7 @@ pub(crate) struct Elapsed;
 impl Wheel {
     pub(crate) fn new(start: Instant) -> Rc<Self> {
         let slots = (0..SLOTS).map(|_| Vec::new()).collect();
-        Rc::new(Self { start, now: Cell::new(0), slots: RefCell::new(slots) })
+        Rc::new(Self { start, now: Cell::new(0), slots: RefCell::new(slots), free: RefCell::default() })
     }
 
     /// Moves to the present and wakes what is due.
@@ -96,8 +101,14 @@ impl Wheel {
     }
 
     pub(crate) fn timer(self: &Rc<Self>) -> Timer {
-        let entry = Entry { deadline: Cell::new(NEVER), filed: Cell::new(NEVER), waker: RefCell::default() };
-        Timer { entry: Rc::new(entry), wheel: Rc::clone(self) }
+        let entry = self.free.borrow_mut().pop().unwrap_or_default();
+        Timer { entry, wheel: Rc::clone(self) }
+    }
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self { deadline: Cell::new(NEVER), filed: Cell::new(NEVER), waker: RefCell::default() }
     }
 }
 
@@ -162,6 +173,17 @@ impl Timer {
     }
 }
 
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.clear();
+        self.entry.waker.take();
+        let mut free = self.wheel.free.borrow_mut();
+        if free.len() < MAX_FREE {
+            free.push(Rc::clone(&self.entry));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{sync::Arc, task::Wake};
@@ -214,6 +236,26 @@ mod tests {
             assert_eq!(woken(&count), before + 1, "{seconds} s: not once");
             assert!(timer.poll_elapsed(&mut cx).is_ready());
         }
+    }
+
+    #[test]
+    fn timers_that_come_and_go_leave_nothing_behind() {
+        let (clock, count) = (Clock::new(), Arc::new(Count::default()));
+        let waker = Waker::from(Arc::clone(&count));
+        let holders = Arc::strong_count(&count);
+        for round in 0..100_000 {
+            let timer = clock.wheel.timer();
+            timer.set(Duration::from_secs(60));
+            assert!(timer.poll_elapsed(&mut Context::from_waker(&waker)).is_pending());
+            drop(timer);
+            assert_eq!(Arc::strong_count(&count), holders);
+            if round % 1_000 == 0 {
+                clock.at(round / 1_000);
+            }
+        }
+        let filed: usize = clock.wheel.slots.borrow().iter().map(Vec::len).sum();
+        assert!(filed <= 2, "{filed}");
+        assert_eq!(woken(&count), 0);
     }
 
     #[test]

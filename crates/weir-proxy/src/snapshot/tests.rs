@@ -68,12 +68,16 @@ fn a_backend_that_no_rule_names_any_more_serves_those_who_were_decided_before() 
 #[test]
 fn a_backend_without_endpoints_takes_nobody_new_and_lets_go_of_nobody() {
     let (served, old) = served(&[1, 2]);
-    served
-        .apply(&Delta { backends: BTreeMap::from([(key("old"), Some(backend("old", &[])))]), ..Delta::default() });
+    served.apply(&Delta {
+        backends: BTreeMap::from([(key("old"), Some(backend("old", &[])))]),
+        ..Delta::default()
+    });
     assert!(!old.is_available());
     assert_eq!(old.endpoints().len(), 2, "for requests on their way");
-    served
-        .apply(&Delta { backends: BTreeMap::from([(key("old"), Some(backend("old", &[3])))]), ..Delta::default() });
+    served.apply(&Delta {
+        backends: BTreeMap::from([(key("old"), Some(backend("old", &[3])))]),
+        ..Delta::default()
+    });
     assert!(old.is_available());
     assert_eq!(old.endpoints().len(), 1);
 }
