@@ -90,6 +90,20 @@ pub enum UpstreamProtocol {
     Https2,
 }
 
+// === impl UpstreamProtocol ===
+
+impl UpstreamProtocol {
+    /// Whether it is HTTP/2.
+    pub fn is_http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::Https2)
+    }
+
+    /// Whether it runs over TLS.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Https1 | Self::Https2)
+    }
+}
+
 /// Everything of a rule that is neither matching nor splitting.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filters {

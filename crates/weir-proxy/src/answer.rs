@@ -47,7 +47,6 @@ refusals! {
     ConnectFailed 502 "WR-502-CONNECT" "No endpoint accepted a connection."
     Reset 502 "WR-502-RESET" "The endpoint closed the connection without a response."
     BadResponse 502 "WR-502-RESPONSE" "The endpoint's response is not valid HTTP."
-    Protocol 502 "WR-502-PROTOCOL" "The route's backend protocol is not supported."
     NoEndpoint 503 "WR-503-ENDPOINT" "No backend of the route has an endpoint."
     ConnectTimeout 504 "WR-504-CONNECT" "No endpoint answered the attempt to connect in time."
     ResponseTimeout 504 "WR-504-RESPONSE" "The endpoint did not respond in time."

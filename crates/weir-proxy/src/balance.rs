@@ -14,7 +14,10 @@ use std::{
 use weir_model::Endpoint;
 use weir_route::endpoint_hash;
 
-use crate::{backend::Live, upstream::IdlePool};
+use crate::{
+    backend::Live,
+    upstream::{IdlePool, http2::Shared},
+};
 
 /// How long an endpoint is left out after a refused connection.
 const CONNECT_PENALTY: Duration = Duration::from_secs(1);
@@ -33,6 +36,7 @@ pub(crate) struct Peer {
     /// What session cookies call it.
     pub(crate) hash: u64,
     pub(crate) idle: IdlePool,
+    pub(crate) streams: Shared,
     in_flight: Cell<u32>,
     errors: Cell<u32>,
     ejections: Cell<u32>,
@@ -93,7 +97,10 @@ impl Balancer {
     /// Closes idle connections that are too old; false when the backend itself is gone.
     pub(crate) fn sweep(&self, now: Instant) -> bool {
         let peers = self.peers.borrow();
-        peers.iter().for_each(|peer| peer.idle.sweep(now));
+        for peer in peers.iter() {
+            peer.idle.sweep(now);
+            peer.streams.sweep();
+        }
         self.backend.strong_count() > 0
     }
 
@@ -150,6 +157,7 @@ impl Peer {
             address,
             hash: endpoint_hash(address),
             idle: IdlePool::default(),
+            streams: Shared::default(),
             in_flight: Cell::new(0),
             errors: Cell::new(0),
             ejections: Cell::new(0),
@@ -172,6 +180,7 @@ impl Peer {
     pub(crate) fn failed(&self, now: Instant) {
         self.ejected_until.set(Some(now + CONNECT_PENALTY));
         self.idle.clear();
+        self.streams.clear();
     }
 
     /// A response came.

@@ -9,7 +9,9 @@
 //! Both directions belong to one task and run at the same time, so an endpoint may answer early and a
 //! stream may flow both ways. Only whole failures before the first byte of a response are retried.
 
+mod acquire;
 mod download;
+mod streamed;
 mod upload;
 
 use std::{
@@ -17,22 +19,22 @@ use std::{
     future::{Future, poll_fn},
     net::SocketAddr,
     pin::pin,
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use weir_http1::ResponseHead;
-use weir_model::{HeaderEdit, UpstreamProtocol};
-use weir_route::Cookie;
+use weir_model::HeaderEdit;
 
+use self::acquire::{Http1, Http2};
 use crate::{
     answer::{Answer, Refusal},
-    balance::{Pick, Wish},
+    balance::Pick,
+    forward::BackendHead,
     phases::Job,
     timer::Timer,
-    upstream::{Connection, Security, connect},
+    upstream::Connection,
     wire::WireError,
     worker::{Turn, Worker, regroup},
 };
@@ -74,6 +76,9 @@ pub(crate) struct Response<'r> {
     pub(crate) set_cookie: Option<&'r str>,
     /// Whether the request body has arrived completely.
     pub(crate) uploaded: bool,
+    /// Whether neither a body nor trailers follow. gRPC tells an error without a body from one whose
+    /// trailers were lost.
+    pub(crate) ended: bool,
 }
 
 /// The client did not take the response.
@@ -84,6 +89,9 @@ pub(crate) struct ClientGone;
 pub(crate) trait Sink {
     /// Whether anything of the final response may have reached the client.
     fn started(&self) -> bool;
+    /// Ready when the client has given up on the response. HTTP/1.1 cannot tell: a client that has closed
+    /// its sending direction may still read.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// Whether chunk-framed bytes are taken as they are.
     fn takes_framed(&self) -> bool;
     /// Passes on an informational response.
@@ -121,8 +129,6 @@ pub(crate) enum Failure {
     BodyTooLarge,
     /// The client went away.
     ClientGone,
-    /// The route asks for a protocol that is not spoken.
-    Protocol,
 }
 
 /// How an exchange ended well.
@@ -167,6 +173,12 @@ struct Try<'e> {
     begin: Instant,
 }
 
+/// How waiting for an endpoint ended.
+enum Waited<T> {
+    Found(T),
+    TooLong,
+}
+
 /// How long the rule waits for its backend.
 #[derive(Clone, Copy, Debug)]
 struct Waits {
@@ -202,7 +214,6 @@ impl Failure {
             Self::BadBody(_) => Refusal::BadBody,
             Self::BodyTimeout => Refusal::SlowBody,
             Self::BodyTooLarge => Refusal::BodyTooLarge,
-            Self::Protocol => Refusal::Protocol,
             Self::ClientGone => return None,
         })
     }
@@ -240,95 +251,54 @@ pub(crate) async fn run(
         begin: account.begin,
     };
     let mut tried = SmallVec::new();
+    let mut repeats = 0;
     worker.earn_retry();
     regroup(Turn::ToEndpoint).await;
     loop {
-        let (pick, connection) = attempt.acquire(&mut tried).await?;
-        account.endpoint = Some(pick.peer.address);
-        let reused = connection.reused;
-        let result = attempt.send(connection, pick, body, sink).await;
+        let (reused, result) = match &job.head {
+            BackendHead::Http1(text) => {
+                let (pick, connection) = attempt.acquire(Http1, &mut tried).await?;
+                account.endpoint = Some(pick.peer.address);
+                (connection.reused, attempt.send(connection, pick, text, body, sink).await)
+            }
+            BackendHead::Http2(head) => {
+                let (pick, (streams, reused)) = attempt.acquire(Http2, &mut tried).await?;
+                account.endpoint = Some(pick.peer.address);
+                (reused, attempt.send_streamed(streams, pick, head, body, sink).await)
+            }
+        };
         account.first_byte = attempt.first_byte.get();
         match result {
-            Err((Failure::Reset, peer)) if attempt.may_repeat(tried.len(), body, sink) => {
+            Err(Failure::Reset) if attempt.may_repeat(repeats, body, sink) => {
+                repeats += 1;
                 // A connection that was idle may have been closed at this very moment; the endpoint itself
                 // is not to blame then.
                 if !reused {
-                    tried.push(peer);
+                    tried.extend(account.endpoint);
                 }
             }
-            Err((failure, _)) => return Err(failure),
-            Ok(ended) => return Ok(ended),
+            result => return result,
         }
     }
 }
 
 impl Try<'_> {
-    /// A connection to an endpoint that takes it.
-    async fn acquire(&self, tried: &mut SmallVec<[SocketAddr; 4]>) -> Result<(Pick, Connection), Failure> {
-        let security = self.security()?;
-        let mut last = Failure::Exhausted;
-        loop {
-            let now = if tried.is_empty() { self.begin } else { Instant::now() };
-            let wish = Wish { session: self.session(), tried };
-            let Some(pick) = self.worker.pick(&self.job.live().backend, wish, now) else {
-                return Err(last);
-            };
-            if let Some(connection) = pick.peer.idle.take(now) {
-                return Ok((pick, connection));
-            }
-            let connecting = connect(pick.peer.address, &security, &self.timers.up, self.limits.connect, now);
-            match connecting.await {
-                Ok(connection) => {
-                    self.worker.counters().upstream_connections.add(1);
-                    return Ok((pick, connection));
-                }
-                Err(error) => {
-                    self.worker.counters().connect_failures.add(1);
-                    pick.peer.failed(now);
-                    last = Failure::Connect(error);
-                    self.try_another(tried, pick.peer.address, &mut last)?;
-                }
-            }
-        }
-    }
-
-    /// Whether another endpoint, or with only one the same again, may be tried.
-    fn try_another(
+    /// Polls until the result is there, while a client waits for it.
+    async fn wait<T>(
         &self,
-        tried: &mut SmallVec<[SocketAddr; 4]>,
-        failed: SocketAddr,
-        last: &mut Failure,
-    ) -> Result<(), Failure> {
-        tried.push(failed);
-        if tried.len() > RETRIES || !self.worker.spend_retry(Instant::now()) {
-            return Err(std::mem::replace(last, Failure::Exhausted));
-        }
-        self.worker.counters().retries.add(1);
-        Ok(())
+        sink: &mut impl Sink,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<Waited<T>, Failure> {
+        let found = |cx: &mut Context<'_>| match poll(cx) {
+            Poll::Ready(found) => Poll::Ready(Ok(Waited::Found(found))),
+            Poll::Pending => sink.poll_gone(cx).map(|()| Err(Failure::ClientGone)),
+        };
+        self.timers.down.within(self.limits.read, found).await.unwrap_or(Ok(Waited::TooLong))
     }
 
-    fn session(&self) -> Option<u64> {
-        match self.job.decision.cookie {
-            Some(Cookie::Session { asked, .. }) => asked,
-            Some(Cookie::Cohort(_)) | None => None,
-        }
-    }
-
-    fn security(&self) -> Result<Security, Failure> {
-        match self.job.rule.rule.filters.protocol {
-            UpstreamProtocol::Http1 => Ok(Security::Plain),
-            UpstreamProtocol::Https1 => {
-                let service = self.job.live().backend.key.service.to_string();
-                let name = ServerName::try_from(service).map_err(|_| Failure::Protocol)?;
-                Ok(Security::Tls(self.worker.upstream_tls.clone(), name))
-            }
-            UpstreamProtocol::Http2 | UpstreamProtocol::Https2 => Err(Failure::Protocol),
-        }
-    }
-
-    fn may_repeat(&self, tried: usize, body: &impl Body, sink: &impl Sink) -> bool {
+    fn may_repeat(&self, repeats: usize, body: &impl Body, sink: &impl Sink) -> bool {
         let repeatable = self.job.idempotent && body.is_untouched() && !sink.started();
-        let may = repeatable && tried < RETRIES && self.worker.spend_retry(Instant::now());
+        let may = repeatable && repeats < RETRIES && self.worker.spend_retry(Instant::now());
         if may {
             self.worker.counters().retries.add(1);
         }
@@ -340,17 +310,17 @@ impl Try<'_> {
         &self,
         mut connection: Connection,
         pick: Pick,
+        text: &[u8],
         body: &mut impl Body,
         sink: &mut impl Sink,
-    ) -> Result<Ended, (Failure, SocketAddr)> {
-        let mut head = ResponseHead::new();
-        let result = self.transfer(&mut connection, &pick, &mut head, body, sink).await;
+    ) -> Result<Ended, Failure> {
+        let result = self.transfer(&mut connection, &pick, text, body, sink).await;
         let now = Instant::now();
         match result {
-            Ok(()) if head.status == 101 => {
+            Ok(head) if head.status == 101 => {
                 Ok(Ended { status: 101, uploaded: true, tunnel: Some((connection, pick)) })
             }
-            Ok(()) => {
+            Ok(head) => {
                 pick.peer.answered(head.status, now);
                 let uploaded = self.uploaded.get();
                 if head.persistent && uploaded {
@@ -359,10 +329,13 @@ impl Try<'_> {
                 Ok(Ended { status: head.status, uploaded, tunnel: None })
             }
             Err(failure) => {
-                if matches!(failure, Failure::Reset) && !connection.reused {
-                    pick.peer.failed(now);
+                match failure {
+                    // What closed this one has closed the others too.
+                    Failure::Reset if connection.reused => pick.peer.idle.clear(),
+                    Failure::Reset => pick.peer.failed(now),
+                    _ => {}
                 }
-                Err((failure, pick.peer.address))
+                Err(failure)
             }
         }
     }
@@ -372,13 +345,13 @@ impl Try<'_> {
         &self,
         connection: &mut Connection,
         pick: &Pick,
-        head: &mut ResponseHead,
+        text: &[u8],
         body: &mut impl Body,
         sink: &mut impl Sink,
-    ) -> Result<(), Failure> {
+    ) -> Result<ResponseHead, Failure> {
         let Connection { wire, slot, .. } = connection;
-        let first = self.upload_first(wire, body).await;
-        let download = self.download(wire, slot, pick, head, sink);
+        let first = self.upload_first(wire, text, body).await;
+        let download = self.download(wire, slot, pick, sink);
         match first {
             // Whoever cannot be written to may still have said why.
             Ok(()) | Err(upload::Stopped::Endpoint) if self.uploaded.get() || first.is_err() => {
@@ -391,11 +364,11 @@ impl Try<'_> {
     }
 
     /// Polls both directions; the response decides the end.
-    async fn both(
+    async fn both<T>(
         &self,
         upload: impl Future<Output = Result<(), upload::Stopped>>,
-        download: impl Future<Output = Result<(), Failure>>,
-    ) -> Result<(), Failure> {
+        download: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let (mut upload, mut download) = (pin!(upload), pin!(download));
         let mut uploading = true;
         poll_fn(|cx| {

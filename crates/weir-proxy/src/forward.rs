@@ -1,12 +1,16 @@
 //! The request head as the backend gets it.
 
+mod fields;
+mod text;
+
 use std::io::Write;
 
-use weir_http1::{Field, Known, RequestFraming, write};
+use weir_http1::{Field, Known, write};
 use weir_model::{Filters, HeaderEdit, HeaderName};
 use weir_route::Request;
 
-use crate::view::View;
+use self::{fields::Fields, text::Text};
+use crate::{view::View, worker::Worker};
 
 /// Path and query towards the backend.
 #[derive(Debug)]
@@ -26,45 +30,88 @@ impl Target<'_> {
     }
 }
 
-/// Writes the whole head, with its empty line.
-pub(crate) fn write_head(
-    out: &mut Vec<u8>,
+/// The head for a backend, complete.
+#[derive(Debug)]
+pub(crate) enum BackendHead {
+    /// As text, with its empty line.
+    Http1(Vec<u8>),
+    /// As fields and pseudo-fields.
+    Http2(Box<http::request::Parts>),
+}
+
+/// A head in the making.
+trait Draft {
+    /// Writes what comes before the fields, and the authority.
+    fn start(&mut self, view: &View<'_>, target: &Target<'_>, authority: &[u8]);
+    /// Copies fields that are not dropped.
+    fn copy(&mut self, buf: &[u8], fields: &[Field]);
+    /// Begins a field; its value goes to the end of the vector.
+    fn open(&mut self, name: &[u8]) -> &mut Vec<u8>;
+    /// Ends that field.
+    fn close(&mut self);
+    /// Writes the fields that are between Weir and the backend only.
+    fn finish(&mut self, view: &View<'_>);
+
+    fn field(&mut self, name: &[u8], value: &[u8]) {
+        self.open(name).extend_from_slice(value);
+        self.close();
+    }
+}
+
+// === impl BackendHead ===
+
+impl BackendHead {
+    /// Writes the head in the backend's protocol. `None` if HTTP/2 cannot carry it.
+    pub(crate) fn new(
+        worker: &Worker,
+        view: &View<'_>,
+        target: &Target<'_>,
+        filters: &Filters,
+        edits: &[HeaderEdit],
+    ) -> Option<Self> {
+        if filters.protocol.is_http2() {
+            let mut fields = Fields::default();
+            write(&mut fields, view, target, filters, edits);
+            return fields.into_parts(filters.protocol).map(|parts| Self::Http2(Box::new(parts)));
+        }
+        let mut text = Text(worker.pool.output());
+        write(&mut text, view, target, filters, edits);
+        Some(Self::Http1(text.0))
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn recycle(self, worker: &Worker) {
+        if let Self::Http1(text) = self {
+            worker.pool.put_output(text);
+        }
+    }
+}
+
+fn write(
+    out: &mut impl Draft,
     view: &View<'_>,
     target: &Target<'_>,
     filters: &Filters,
     edits: &[HeaderEdit],
 ) {
-    request_line(out, view, target);
     let authority = view.head.authority.of(view.buf);
     let host = filters.upstream_host.as_ref().map_or(authority, |host| host.as_bytes());
-    write::field(out, b"host", host);
+    out.start(view, target, host);
     copy_fields(out, view, edits);
     forwarded_fields(out, view, authority);
-    framing_fields(out, view);
-    add_fields(out, edits);
-    write::end(out);
-}
-
-fn request_line(out: &mut Vec<u8>, view: &View<'_>, target: &Target<'_>) {
-    let (path, query) = target.parts();
-    out.extend_from_slice(view.method());
-    out.push(b' ');
-    // `OPTIONS *` asks about the server, not about a path (RFC 9112 §3.2.4).
-    out.extend_from_slice(if view.raw_target() == b"*" { b"*" } else { path });
-    if let Some(query) = query {
-        out.push(b'?');
-        out.extend_from_slice(query);
+    for (name, value) in added(edits) {
+        out.field(name, value);
     }
-    out.extend_from_slice(b" HTTP/1.1\r\n");
+    out.finish(view);
 }
 
 /// Copies the end-to-end fields, without those that Weir writes itself and those that edits replace.
-fn copy_fields(out: &mut Vec<u8>, view: &View<'_>, edits: &[HeaderEdit]) {
+fn copy_fields(out: &mut impl Draft, view: &View<'_>, edits: &[HeaderEdit]) {
     let mut fields: smallvec::SmallVec<[Field; 32]> = smallvec::SmallVec::from_slice(&view.head.fields);
     for field in &mut fields {
         field.dropped |= is_own(field.known) || is_edited(edits, field.name.of(view.buf));
     }
-    write::copy_fields(out, view.buf, &fields);
+    out.copy(view.buf, &fields);
 }
 
 fn is_own(known: Known) -> bool {
@@ -89,39 +136,38 @@ pub(crate) fn is_edited(edits: &[HeaderEdit], name: &[u8]) -> bool {
     })
 }
 
-pub(crate) fn add_fields(out: &mut Vec<u8>, edits: &[HeaderEdit]) {
-    for edit in edits {
-        if let HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) = edit {
-            write::field(out, name.as_str().as_bytes(), value.as_bytes());
+/// Fields that edits set or add.
+pub(crate) fn added(edits: &[HeaderEdit]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    edits.iter().filter_map(|edit| match edit {
+        HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => {
+            Some((name.as_str().as_bytes(), value.as_bytes()))
         }
-    }
+        HeaderEdit::Remove(_) => None,
+    })
 }
 
 /// What the backend is told of the client. A trusted peer's list is continued, any other's replaced.
-fn forwarded_fields(out: &mut Vec<u8>, view: &View<'_>, authority: &[u8]) {
-    let peer = view.peer.address.ip().to_canonical();
-    out.extend_from_slice(b"x-forwarded-for: ");
+fn forwarded_fields(out: &mut impl Draft, view: &View<'_>, authority: &[u8]) {
+    let list = out.open(b"x-forwarded-for");
     if view.peer.trusted {
         for value in view.head.known(view.buf, Known::XForwardedFor) {
-            out.extend_from_slice(value);
-            out.extend_from_slice(b", ");
+            list.extend_from_slice(value);
+            list.extend_from_slice(b", ");
         }
     }
-    address(out, peer);
-    out.extend_from_slice(b"\r\nx-real-ip: ");
-    address(out, view.client());
-    write::end(out);
-    trusted_or(out, view, Known::XForwardedHost, b"x-forwarded-host", authority);
+    address(list, view.peer.address.ip().to_canonical());
+    out.close();
+    address(out.open(b"x-real-ip"), view.client());
+    out.close();
+    out.field(b"x-forwarded-host", told(view, Known::XForwardedHost).unwrap_or(authority));
     let scheme: &[u8] = if view.peer.secure { b"https" } else { b"http" };
-    trusted_or(out, view, Known::XForwardedProto, b"x-forwarded-proto", scheme);
+    out.field(b"x-forwarded-proto", told(view, Known::XForwardedProto).unwrap_or(scheme));
+    let port = out.open(b"x-forwarded-port");
     match told(view, Known::XForwardedPort) {
-        Some(port) => write::field(out, b"x-forwarded-port", port),
-        None => write::field_number(out, b"x-forwarded-port", view.peer.local_port.into()),
+        Some(told) => port.extend_from_slice(told),
+        None => write::number(port, view.peer.local_port.into()),
     }
-}
-
-fn trusted_or(out: &mut Vec<u8>, view: &View<'_>, known: Known, name: &[u8], own: &[u8]) {
-    write::field(out, name, told(view, known).unwrap_or(own));
+    out.close();
 }
 
 /// What a trusted peer says.
@@ -140,17 +186,4 @@ fn address(out: &mut Vec<u8>, address: std::net::IpAddr) {
     }
     // Writing to memory does not fail.
     let _ = write!(out, "{address}");
-}
-
-/// `Content-Length` is an end-to-end field and was copied; the rest is between Weir and the backend.
-fn framing_fields(out: &mut Vec<u8>, view: &View<'_>) {
-    if view.head.framing == RequestFraming::Chunked {
-        write::field(out, b"transfer-encoding", b"chunked");
-    }
-    if let Some(upgrade) = view.head.upgrade {
-        write::field(out, b"connection", b"upgrade");
-        write::field(out, b"upgrade", upgrade.of(view.buf));
-    } else if view.head.te_trailers {
-        write::field(out, b"connection", b"te");
-    }
 }

@@ -136,13 +136,13 @@ impl<T: Io> Connection<'_, T> {
         self.slot.consume(len, &worker.pool);
         let after = match planned.step {
             Step::Answer(answer) => self.answer_request(&head, head_only, &answer, &mut record).await,
-            Step::Forward(mut job) => {
+            Step::Forward(job) => {
                 let after = self.forward(&head, &job, &mut record).await;
-                worker.pool.put_output(std::mem::take(&mut job.head));
                 if worker.log.is_some() {
                     record.decision(&job);
                 }
                 self.finish_job(&record, &job);
+                job.head.recycle(worker);
                 self.head = Some(head);
                 return after;
             }

@@ -2,6 +2,7 @@
 
 mod body;
 mod sink;
+mod stream;
 
 use std::{convert::Infallible, rc::Rc, time::Duration, time::Instant};
 
@@ -11,7 +12,12 @@ use weir_http1::{RequestFraming, RequestHead};
 
 use self::{
     body::H2Body,
-    sink::{H2Sink, ResponseBody, channel},
+    sink::{H2Sink, channel},
+};
+pub(crate) use self::{
+    body::raw_trailers,
+    io::{Adapter, HyperTimer},
+    stream::{NoReader, StreamBody, StreamWriter, stream},
 };
 use crate::{
     answer::{Answer, Refusal},
@@ -26,7 +32,7 @@ use crate::{
 
 /// Runs hyper's tasks on the thread of the connection.
 #[derive(Clone, Copy, Debug)]
-struct Local;
+pub(crate) struct Local;
 
 impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {
@@ -54,7 +60,7 @@ pub(crate) async fn serve(
         let connection = Rc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.exchange(request).await) }
     });
-    let serving = builder(&worker).serve_connection(io::Adapter(io), service);
+    let serving = builder(&worker).serve_connection(Adapter(io), service);
     let mut serving = std::pin::pin!(serving);
     let ending = async {
         tokio::select! {
@@ -77,7 +83,7 @@ pub(crate) async fn serve(
 fn builder(worker: &Worker) -> http2::Builder<Local> {
     let mut builder = http2::Builder::new(Local);
     builder
-        .timer(io::Timer)
+        .timer(HyperTimer)
         .max_concurrent_streams(100)
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(1024 * 1024)
@@ -90,7 +96,7 @@ fn builder(worker: &Worker) -> http2::Builder<Local> {
 }
 
 impl Connection {
-    async fn exchange(self: Rc<Self>, request: Request<Incoming>) -> HttpResponse<ResponseBody> {
+    async fn exchange(self: Rc<Self>, request: Request<Incoming>) -> HttpResponse<StreamBody> {
         let mut record = Record::unread(self.peer.address.ip(), Instant::now());
         let mut buf = Vec::new();
         let (parts, body) = request.into_parts();
@@ -114,7 +120,7 @@ impl Connection {
         answer_response(&answer, false)
     }
 
-    fn finish(&self, answer: &Answer, mut record: Record) -> HttpResponse<ResponseBody> {
+    fn finish(&self, answer: &Answer, mut record: Record) -> HttpResponse<StreamBody> {
         record.answered(answer, false);
         self.worker.metrics.unrouted().record(self.worker.index, record.ending());
         if let Some(log) = &self.worker.log {
@@ -148,13 +154,13 @@ impl Connection {
                 series.unwrap_or_else(|| worker.metrics.unrouted()).record(worker.index, record.ending());
                 sender.answer(&answer, head_only);
             }
-            Step::Forward(mut job) => {
+            Step::Forward(job) => {
                 self.forward(&job, head.framing, body, sender, &mut record).await;
-                worker.pool.put_output(std::mem::take(&mut job.head));
                 if worker.log.is_some() {
                     record.decision(&job);
                 }
                 job.live().series.record(worker.index, record.ending());
+                job.head.recycle(worker);
             }
         }
         if let Some(log) = &worker.log {
@@ -224,7 +230,7 @@ fn read_head(
     builder.finish(framing).map_err(|bad| Answer::from(&bad))
 }
 
-fn answer_response(answer: &Answer, head_only: bool) -> HttpResponse<ResponseBody> {
+fn answer_response(answer: &Answer, head_only: bool) -> HttpResponse<StreamBody> {
     let body = answer.body();
     let mut response = HttpResponse::builder()
         .status(answer.status)
@@ -236,8 +242,8 @@ fn answer_response(answer: &Answer, head_only: bool) -> HttpResponse<ResponseBod
     if let Some(location) = &answer.location {
         response = response.header(http::header::LOCATION, &location[..]);
     }
-    let body = if head_only { ResponseBody::empty() } else { ResponseBody::full(body) };
-    response.body(body).unwrap_or_else(|_| HttpResponse::new(ResponseBody::empty()))
+    let body = if head_only { StreamBody::empty() } else { StreamBody::full(body) };
+    response.body(body).unwrap_or_else(|_| HttpResponse::new(StreamBody::empty()))
 }
 
 mod io;

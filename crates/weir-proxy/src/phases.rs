@@ -9,7 +9,7 @@ use weir_route::{
 use crate::{
     answer::{Answer, Refusal},
     backend::LiveArm,
-    forward::{self, Target},
+    forward::{BackendHead, Target},
     snapshot::Snapshot,
     view::View,
     worker::Worker,
@@ -37,12 +37,13 @@ pub(crate) enum Step<'t> {
 pub(crate) struct Job<'t> {
     pub(crate) rule: &'t CompiledRule<LiveArm>,
     pub(crate) decision: Forward,
-    /// The head for the backend, complete.
-    pub(crate) head: Vec<u8>,
+    pub(crate) head: BackendHead,
     pub(crate) method: ForMethod,
     /// May be sent twice (RFC 9110 §9.2.2).
     pub(crate) idempotent: bool,
     pub(crate) framing: RequestFraming,
+    /// The client holds its body back until it is told to go on.
+    pub(crate) expects_continue: bool,
     pub(crate) upgrade: Option<Upgrade>,
     pub(crate) secure: bool,
 }
@@ -117,9 +118,10 @@ fn prepare<'t>(
     let Ok(target) = target(&rule.rule, view) else {
         return Step::Answer(Refusal::BadPath.into());
     };
-    let mut head = worker.pool.output();
     let edits = &rule.rule.split.arm(decision.arm).headers.request;
-    forward::write_head(&mut head, view, &target, &rule.rule.filters, edits);
+    let Some(head) = BackendHead::new(worker, view, &target, &rule.rule.filters, edits) else {
+        return Step::Answer(Refusal::BadPath.into());
+    };
     let method = view.method();
     Step::Forward(Job {
         rule,
@@ -128,6 +130,7 @@ fn prepare<'t>(
         method: ForMethod::of(method),
         idempotent: matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE"),
         framing: view.head.framing,
+        expects_continue: view.head.expect_continue,
         upgrade: view.head.upgrade.map(|protocol| Upgrade::of(protocol.of(view.buf))),
         secure: view.secure(),
     })

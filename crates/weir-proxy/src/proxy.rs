@@ -103,7 +103,7 @@ impl Proxy {
                 metrics: Arc::clone(&proxy.metrics),
                 memory: Arc::clone(&memory),
                 stage: Stage::new(receiver.clone()),
-                upstream_tls: Arc::clone(&upstream_tls),
+                upstream_tls: upstream_tls.clone(),
             };
             let thread = std::thread::Builder::new().name(format!("proxy-{index}"));
             let thread = thread.spawn(move || run(parts, listeners)).map_err(StartError::Thread)?;

@@ -245,7 +245,7 @@ mod tests {
         let holders = Arc::strong_count(&count);
         for round in 0..100_000 {
             let timer = clock.wheel.timer();
-            timer.set(Duration::from_secs(60));
+            timer.set(Duration::from_mins(1));
             assert!(timer.poll_elapsed(&mut Context::from_waker(&waker)).is_pending());
             drop(timer);
             assert_eq!(Arc::strong_count(&count), holders);

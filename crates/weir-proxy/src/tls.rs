@@ -10,7 +10,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use weir_model::{Blueprint, Certificate, CertificateKey, Delta, HostName};
+use weir_model::{Blueprint, Certificate, CertificateKey, Delta, HostName, UpstreamProtocol};
 
 use crate::snapshot::Snapshot;
 
@@ -91,14 +91,29 @@ pub(crate) fn server(snapshot: Arc<ArcSwap<Snapshot>>) -> Result<Arc<ServerConfi
     Ok(Arc::new(config))
 }
 
+/// What TLS towards endpoints is set up with.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    http1: Arc<rustls::ClientConfig>,
+    http2: Arc<rustls::ClientConfig>,
+}
+
+impl Upstream {
+    pub(crate) fn of(&self, protocol: UpstreamProtocol) -> Arc<rustls::ClientConfig> {
+        Arc::clone(if protocol.is_http2() { &self.http2 } else { &self.http1 })
+    }
+}
+
 /// The client side, towards endpoints of `backend-protocol: HTTPS`. Like ingress-nginx without
 /// `proxy-ssl-verify`, it encrypts but does not verify: endpoints are addressed by pod address.
-pub(crate) fn upstream() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
+pub(crate) fn upstream() -> Result<Upstream, rustls::Error> {
     let builder =
         rustls::ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let verifier = Arc::new(unverified::AnyCertificate(provider()));
-    let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    Ok(Arc::new(config))
+    let http1 = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let mut http2 = http1.clone();
+    http2.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Upstream { http1: Arc::new(http1), http2: Arc::new(http2) })
 }
 
 mod unverified {

@@ -1,5 +1,7 @@
 //! Connections to endpoints, and the idle ones that a thread keeps.
 
+pub(crate) mod http2;
+
 use std::{
     cell::RefCell,
     io::{self, IoSlice},
@@ -70,20 +72,21 @@ pub(crate) async fn connect(
     limit: Duration,
     now: Instant,
 ) -> Result<Connection, WireError> {
-    let dial = async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        match security {
-            Security::Plain => Ok(Socket::Plain(stream)),
-            Security::Tls(config, name) => {
-                let connector = TlsConnector::from(Arc::clone(config));
-                Ok(Socket::Tls(Box::new(connector.connect(name.clone(), stream).await?)))
-            }
+    let mut dial = std::pin::pin!(dial(address, security));
+    let socket = timer.within(limit, |cx| dial.as_mut().poll(cx)).await??;
+    Ok(Connection { wire: Wire::new(socket), slot: Slot::Empty, reused: false, idle_until: now + IDLE })
+}
+
+async fn dial(address: SocketAddr, security: &Security) -> io::Result<Socket> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    match security {
+        Security::Plain => Ok(Socket::Plain(stream)),
+        Security::Tls(config, name) => {
+            let connector = TlsConnector::from(Arc::clone(config));
+            Ok(Socket::Tls(Box::new(connector.connect(name.clone(), stream).await?)))
         }
-    };
-    let mut dial = std::pin::pin!(dial);
-    let socket: io::Result<Socket> = timer.within(limit, |cx| dial.as_mut().poll(cx)).await?;
-    Ok(Connection { wire: Wire::new(socket?), slot: Slot::Empty, reused: false, idle_until: now + IDLE })
+    }
 }
 
 impl Connection {

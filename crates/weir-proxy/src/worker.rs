@@ -23,6 +23,7 @@ use crate::{
     metrics::{Metrics, ThreadCounters},
     snapshot::Snapshot,
     timer::{TICK, Wheel},
+    tls,
 };
 
 /// A snapshot held by a request without touching a counter that other threads touch.
@@ -56,7 +57,7 @@ pub(crate) struct Worker {
     pub(crate) log: Option<Log>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: Arc<Gauge>,
-    pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
+    pub(crate) upstream_tls: tls::Upstream,
     rng: RefCell<fastrand::Rng>,
     latest: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     pinned: RefCell<Pinned>,
@@ -104,7 +105,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: Arc<Gauge>,
     pub(crate) stage: Stage,
-    pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
+    pub(crate) upstream_tls: tls::Upstream,
 }
 
 // === impl Worker ===

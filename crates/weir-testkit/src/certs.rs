@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
 /// A self-signed authority.
@@ -72,14 +73,35 @@ impl Authority {
 pub fn client(authority_pem: &str, alpn: &[&str]) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority_pem.as_bytes())?)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    config.alpn_protocols = protocols(alpn);
     Ok(Arc::new(config))
 }
 
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn protocols(alpn: &[&str]) -> Vec<Vec<u8>> {
+    alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()
+}
+
 impl Leaf {
+    /// A server configuration that shows the leaf and accepts these protocols, best first.
+    ///
+    /// # Errors
+    /// When the leaf's PEM isn't accepted.
+    pub fn server(&self, alpn: &[&str]) -> anyhow::Result<Arc<ServerConfig>> {
+        let chain = vec![CertificateDer::from_pem_slice(self.certificate_pem.as_bytes())?];
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())?;
+        let builder =
+            ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
+        config.alpn_protocols = protocols(alpn);
+        Ok(Arc::new(config))
+    }
+
     /// The leaf as a `kubernetes.io/tls` Secret.
     pub fn secret(&self, namespace: &str, name: &str) -> String {
         format!(

@@ -1,7 +1,7 @@
 //! What Weir's tests and benchmarks stand on: both peers of a proxy, on loopback.
 //!
 //! ```text
-//!   load, client, h2, websocket ──► the proxy under test ──► Origin (recording), RawOrigin (byte-exact)
+//!   load, client, h2, websocket ──► the proxy under test ──► Origin (recording), RawOrigin (byte-exact), H2Origin
 //!                                     ▲ WeirProcess, Manifests, certs
 //! ```
 //!
@@ -12,6 +12,7 @@
 pub mod certs;
 pub mod client;
 pub mod h2;
+mod h2_origin;
 pub mod load;
 pub mod manifests;
 mod origin;
@@ -20,6 +21,7 @@ mod raw_origin;
 pub mod websocket;
 pub mod wire;
 
+pub use h2_origin::H2Origin;
 pub use manifests::Manifests;
 pub use origin::{Origin, Recorded, Recording, pattern};
 pub use process::WeirProcess;

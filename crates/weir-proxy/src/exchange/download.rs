@@ -6,12 +6,12 @@ use weir_http1::{BodyEvent, BodyReader, ResponseFraming, ResponseHead};
 use weir_model::{SameSite, SessionCookie};
 use weir_route::Cookie;
 
-use super::{Failure, Response, Sink, Try};
+use super::{Failure, Response, Sink, Try, Waited};
 use crate::{
     balance::Pick,
     buffer::Slot,
     upstream::Socket,
-    wire::{Wire, WireError},
+    wire::Wire,
     worker::{Turn, regroup},
 };
 
@@ -32,25 +32,36 @@ impl Try<'_> {
         wire: &Wire<Socket>,
         slot: &mut Slot,
         pick: &Pick,
-        head: &mut ResponseHead,
         sink: &mut impl Sink,
-    ) -> Result<(), Failure> {
-        let len = self.final_head(wire, slot, head, sink).await?;
+    ) -> Result<ResponseHead, Failure> {
+        let mut head = ResponseHead::new();
+        let len = self.final_head(wire, slot, &mut head, sink).await?;
         regroup(Turn::ToClient).await;
-        let set_cookie = self.set_cookie(pick);
-        let response = Response {
-            head,
-            buf: slot.unread(),
-            edits: &self.job.rule.rule.split.arm(self.job.arm()).headers.response,
-            set_cookie: set_cookie.as_deref(),
-            uploaded: self.uploaded.get(),
-        };
-        sink.begin(response, &self.timers.down).await?;
+        let ended = matches!(head.framing, ResponseFraming::None | ResponseFraming::Length(0));
+        self.begin(&head, slot.unread(), ended, pick, sink).await?;
         slot.consume(len, &self.worker.pool);
         if head.status == 101 {
-            return Ok(sink.end(&[], &self.timers.down).await?);
+            sink.end(&[], &self.timers.down).await?;
+        } else {
+            self.body(wire, slot, &head, sink).await?;
         }
-        self.body(wire, slot, head, sink).await
+        Ok(head)
+    }
+
+    /// Passes the response head on.
+    pub(super) async fn begin(
+        &self,
+        head: &ResponseHead,
+        buf: &[u8],
+        ended: bool,
+        pick: &Pick,
+        sink: &mut impl Sink,
+    ) -> Result<(), Failure> {
+        let set_cookie = self.set_cookie(pick);
+        let edits = &self.job.rule.rule.split.arm(self.job.arm()).headers.response;
+        let set_cookie = set_cookie.as_deref();
+        let response = Response { head, buf, edits, set_cookie, uploaded: self.uploaded.get(), ended };
+        Ok(sink.begin(response, &self.timers.down).await?)
     }
 
     /// Reads up to the final response head; passes informational ones on. Returns its length.
@@ -65,7 +76,7 @@ impl Try<'_> {
             let parsed = head.parse(slot.unread(), self.job.method, &self.worker.config.limits.http1);
             match parsed.map_err(|bad| Failure::BadResponse(bad.code()))? {
                 None => {
-                    self.read(wire, slot).await?;
+                    self.read(wire, slot, sink).await?;
                     if self.worker.log.is_some() && self.first_byte.get().is_none() {
                         self.first_byte.set(Some(Instant::now()));
                     }
@@ -82,13 +93,13 @@ impl Try<'_> {
         }
     }
 
-    async fn read(&self, wire: &Wire<Socket>, slot: &mut Slot) -> Result<(), Failure> {
+    async fn read(&self, wire: &Wire<Socket>, slot: &mut Slot, sink: &mut impl Sink) -> Result<(), Failure> {
         let before = slot.unread().len();
-        match wire.fill(slot, &self.worker.pool, &self.timers.down, self.limits.read).await {
-            Ok(0) | Err(WireError::Io(_)) if before == 0 => Err(Failure::Reset),
-            Ok(0) | Err(WireError::Io(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
-            Err(WireError::Timeout) => Err(Failure::ResponseTimeout),
-            Ok(_) => Ok(()),
+        match self.wait(sink, |cx| wire.poll_fill(cx, slot, &self.worker.pool)).await? {
+            Waited::Found(Ok(0) | Err(_)) if before == 0 => Err(Failure::Reset),
+            Waited::Found(Ok(0) | Err(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
+            Waited::TooLong => Err(Failure::ResponseTimeout),
+            Waited::Found(Ok(_)) => Ok(()),
         }
     }
 
@@ -114,7 +125,7 @@ impl Try<'_> {
             slot.consume(found.consumed, &self.worker.pool);
             if found.data.is_empty() {
                 sink.flush(&self.timers.down).await?;
-                self.more(wire, slot, &mut reader).await?;
+                self.more(wire, slot, &mut reader, sink).await?;
             }
         }
     }
@@ -124,12 +135,13 @@ impl Try<'_> {
         wire: &Wire<Socket>,
         slot: &mut Slot,
         reader: &mut BodyReader,
+        sink: &mut impl Sink,
     ) -> Result<(), Failure> {
-        match wire.fill(slot, &self.worker.pool, &self.timers.down, self.limits.read).await {
-            Ok(0) => reader.on_eof().map_err(|bad| Failure::BadResponse(bad.response_code())),
-            Ok(_) => Ok(()),
-            Err(WireError::Timeout) => Err(Failure::ResponseTimeout),
-            Err(WireError::Io(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
+        match self.wait(sink, |cx| wire.poll_fill(cx, slot, &self.worker.pool)).await? {
+            Waited::Found(Ok(0)) => reader.on_eof().map_err(|bad| Failure::BadResponse(bad.response_code())),
+            Waited::Found(Ok(_)) => Ok(()),
+            Waited::TooLong => Err(Failure::ResponseTimeout),
+            Waited::Found(Err(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
         }
     }
 

@@ -4,6 +4,8 @@ use weir_http1::{RequestFraming, write};
 
 use super::{Body, Failure, Piece, Try};
 use crate::{
+    h2::NoReader,
+    timer::Elapsed,
     upstream::Socket,
     wire::{Wire, WireError},
 };
@@ -23,6 +25,18 @@ impl From<Failure> for Stopped {
     }
 }
 
+impl From<Elapsed> for Stopped {
+    fn from(_: Elapsed) -> Self {
+        Self::Client(Failure::SendTimeout)
+    }
+}
+
+impl From<NoReader> for Stopped {
+    fn from(_: NoReader) -> Self {
+        Self::Endpoint
+    }
+}
+
 impl From<WireError> for Stopped {
     fn from(error: WireError) -> Self {
         match error {
@@ -37,10 +51,11 @@ impl Try<'_> {
     pub(super) async fn upload_first(
         &self,
         wire: &Wire<Socket>,
+        text: &[u8],
         body: &mut impl Body,
     ) -> Result<(), Stopped> {
         let mut prefix = self.worker.pool.output();
-        prefix.extend_from_slice(&self.job.head);
+        prefix.extend_from_slice(text);
         let result = self.upload_at_hand(wire, body, &mut prefix).await;
         self.worker.pool.put_output(prefix);
         result

@@ -1,10 +1,12 @@
 //! The response side of an HTTP/1.1 connection.
 
+use std::task::{Context, Poll};
+
 use weir_http1::{Field, ResponseFraming, ResponseHead, write};
 
 use crate::{
     exchange::{ClientGone, Response, Sink},
-    forward::{add_fields, is_edited},
+    forward::{added, is_edited},
     timer::Timer,
     wire::{Io, Wire},
     worker::Worker,
@@ -94,7 +96,9 @@ impl<'c, T: Io> H1Sink<'c, T> {
             let keep = |field: &&Field| !is_edited(edits, field.name.of(buf));
             let fields: Vec<Field> = head.fields.iter().filter(keep).copied().collect();
             write::copy_fields(&mut self.out, buf, &fields);
-            add_fields(&mut self.out, edits);
+            for (name, value) in added(edits) {
+                write::field(&mut self.out, name, value);
+            }
         }
         if let Some(cookie) = set_cookie {
             write::field(&mut self.out, b"set-cookie", cookie.as_bytes());
@@ -126,6 +130,10 @@ impl<T: Io> Sink for H1Sink<'_, T> {
 
     fn takes_framed(&self) -> bool {
         !self.http10
+    }
+
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     async fn interim(&mut self, head: &ResponseHead, buf: &[u8], timer: &Timer) -> Result<(), ClientGone> {

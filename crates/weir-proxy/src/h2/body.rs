@@ -62,12 +62,12 @@ impl<'w> H2Body<'w> {
 fn found(frame: Frame<Bytes>) -> Found {
     match frame.into_data() {
         Ok(data) => Found::Data(data),
-        Err(frame) => Found::End(frame.into_trailers().map(|map| raw(&map)).unwrap_or_default()),
+        Err(frame) => Found::End(frame.into_trailers().map(|map| raw_trailers(&map)).unwrap_or_default()),
     }
 }
 
 /// Trailers as HTTP/1.1 field lines.
-fn raw(trailers: &HeaderMap) -> Bytes {
+pub(crate) fn raw_trailers(trailers: &HeaderMap) -> Bytes {
     let mut out = Vec::new();
     for (name, value) in trailers {
         write::field(&mut out, name.as_str().as_bytes(), value.as_bytes());

@@ -13,7 +13,7 @@ use crate::wire::Io;
 
 /// A tokio socket for hyper.
 #[derive(Debug)]
-pub(super) struct Adapter<T>(pub(super) T);
+pub(crate) struct Adapter<T>(pub(crate) T);
 
 /// Reads go through a buffer on the stack, since hyper's own may be uninitialised.
 const READ: usize = 16 * 1024;
@@ -65,7 +65,7 @@ impl<T: Io> hyper::rt::Write for Adapter<T> {
 
 /// tokio's time for hyper.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Timer;
+pub(crate) struct HyperTimer;
 
 struct Sleep(Pin<Box<tokio::time::Sleep>>);
 
@@ -79,7 +79,7 @@ impl Future for Sleep {
 
 impl hyper::rt::Sleep for Sleep {}
 
-impl hyper::rt::Timer for Timer {
+impl hyper::rt::Timer for HyperTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
         Box::pin(Sleep(Box::pin(tokio::time::sleep(duration))))
     }

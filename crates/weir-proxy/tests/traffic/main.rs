@@ -6,6 +6,7 @@ mod drain;
 mod failure;
 mod forwarding;
 mod http2;
+mod http2_backend;
 mod limits;
 mod smuggling;
 mod stickiness;
