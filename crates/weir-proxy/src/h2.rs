@@ -60,7 +60,7 @@ pub(crate) async fn serve(
         let connection = Rc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.exchange(request).await) }
     });
-    let serving = builder(&worker).serve_connection(Adapter(io), service);
+    let serving = builder(&worker).serve_connection(Adapter::new(io), service);
     let mut serving = std::pin::pin!(serving);
     let ending = async {
         tokio::select! {

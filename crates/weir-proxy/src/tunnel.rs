@@ -23,7 +23,7 @@ use crate::{
     timer::Timer,
     upstream::Connection,
     wire::{Io, Wire, WireError},
-    worker::Worker,
+    worker::{Turn, Worker, regroup},
 };
 
 /// A WebSocket Close with status 1001 (RFC 6455 §7.4.1).
@@ -42,9 +42,18 @@ pub(crate) async fn run<T: Io>(
 ) {
     let idle = job.rule.rule.timeouts.read.unwrap_or(worker.config.limits.tunnel_idle);
     let Connection { wire, slot: mut back, .. } = endpoint;
-    let up = Pump { worker, from: client, to: &wire, timer: &timers.up, idle, frames: None };
+    let up = Pump {
+        worker,
+        from: client,
+        to: &wire,
+        timer: &timers.up,
+        idle,
+        turn: Turn::ToEndpoint,
+        frames: None,
+    };
     let frames = (job.upgrade == Some(Upgrade::WebSocket)).then(Frames::default);
-    let down = Pump { worker, from: &wire, to: client, timer: &timers.down, idle, frames };
+    let down =
+        Pump { worker, from: &wire, to: client, timer: &timers.down, idle, turn: Turn::ToClient, frames };
     let (mut up, mut down) = (pin!(up.run(slot)), pin!(down.run(&mut back)));
     let (mut up_over, mut down_over) = (false, false);
     poll_fn(|cx| {
@@ -71,6 +80,7 @@ struct Pump<'t, A, B> {
     to: &'t Wire<B>,
     timer: &'t Timer,
     idle: Duration,
+    turn: Turn,
     /// Towards the client of a WebSocket.
     frames: Option<Frames>,
 }
@@ -97,6 +107,7 @@ impl<A: Io, B: Io> Pump<'_, A, B> {
     async fn pass_on(&mut self, slot: &mut Slot) -> Result<(), WireError> {
         let bytes = slot.unread();
         if !bytes.is_empty() {
+            regroup(self.turn).await;
             self.to.write(bytes, &[], self.timer, self.idle).await?;
             self.to.flush(self.timer, self.idle).await?;
             if let Some(frames) = &mut self.frames {

@@ -56,7 +56,7 @@ pub(crate) async fn connect(
 ) -> Result<Streams, WireError> {
     let handshake = async {
         let socket = dial(address, security).await?;
-        builder().handshake(Adapter(socket)).await.map_err(std::io::Error::other)
+        builder().handshake(Adapter::new(socket)).await.map_err(std::io::Error::other)
     };
     let mut handshake = std::pin::pin!(handshake);
     let (streams, connection) = timer.within(limit, |cx| handshake.as_mut().poll(cx)).await??;
