@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::SocketAddr,
     os::unix::fs::symlink,
     path::Path,
@@ -22,6 +23,8 @@ use weir_testkit::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
 /// How long an expected state may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than it takes Weir to look at a change.
+const LONG: Duration = Duration::from_millis(700);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(5);
 const QUICK: &[&str] = &["--threads", "2", "--shutdown-delay", "0", "--shutdown-timeout", "10s"];
@@ -126,6 +129,23 @@ async fn changes_every_100_ms_lose_no_request() -> anyhow::Result<()> {
     let revision = scene.table().await?["revision"].as_u64().unwrap_or(0);
     ensure!(revision > 10, "only {revision} changes were in force");
     ensure!(report.version("new") > 0 && report.version("old") > 0, "{report}");
+    Ok(())
+}
+
+/// As `kubectl get ingress -o yaml > file` does it: the file is empty for as long as the command takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_counts_when_it_is_written_to_its_end() -> anyhow::Result<()> {
+    let scene = Scene::start(QUICK).await?;
+    let load = Plan::get(scene.weir.http(), "shop.test", "/").connections(4).start();
+    let path = scene.manifests.path().join("ingress-shop.yaml");
+    let late = Ingress::new("late").host("late.test").path("/", "new");
+    let text = [fs::read_to_string(&path)?, late.yaml()].join("---\n");
+    let mut file = fs::File::create(&path)?;
+    sleep(LONG).await;
+    file.write_all(text.as_bytes())?;
+    drop(file);
+    scene.status_of("late.test", 200).await?;
+    load.stop().await.assert_clean();
     Ok(())
 }
 

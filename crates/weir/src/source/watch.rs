@@ -3,6 +3,7 @@
 //! Events only say *when* to look; what has changed is found by looking. So a lost event costs time and
 //! never correctness: besides events, every error of the watcher and a slow heartbeat lead to a look.
 
+mod heard;
 mod targets;
 
 use std::{
@@ -11,23 +12,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use notify::{Event, EventKind, RecommendedWatcher, Watcher as _, event::AccessKind, event::AccessMode};
+use notify::{RecommendedWatcher, Watcher as _};
 
+use heard::{Heard, Writers};
 use targets::Targets;
 
 /// Changes that come closer together than this are one.
-const QUIET: Duration = Duration::from_millis(50);
+const QUIET: Duration = Duration::from_millis(10);
 /// Changes that never pause are looked at this often nevertheless.
 const IMPATIENCE: Duration = Duration::from_millis(500);
+/// A file that stays open for writing is looked at after this time nevertheless.
+const UNFINISHED: Duration = Duration::from_secs(10);
 /// How often to look when nothing is heard: network file systems tell nothing.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// The same where events cannot be had at all.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Why the wait is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Signal {
-    Changed,
+    Heard(Heard),
     Stop,
 }
 
@@ -78,7 +82,7 @@ impl Watch {
             None => POLL,
         };
         let stopped = match self.signals.recv_timeout(patience) {
-            Ok(Signal::Changed) => self.settle(),
+            Ok(Signal::Heard(first)) => self.settle(first),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => true,
             Err(RecvTimeoutError::Timeout) => false,
         };
@@ -86,14 +90,18 @@ impl Watch {
         !stopped
     }
 
-    /// Waits until changes pause. Returns whether to stop instead.
-    fn settle(&self) -> bool {
+    /// Waits until changes pause and nobody is in the middle of writing a file: half of one may well be a
+    /// valid manifest, with half of the objects. Returns whether to stop instead.
+    fn settle(&self, first: Heard) -> bool {
         let since = Instant::now();
-        while since.elapsed() < IMPATIENCE {
+        let mut writers = Writers::default();
+        writers.take(first);
+        while since.elapsed() < if writers.is_empty() { IMPATIENCE } else { UNFINISHED } {
             match self.signals.recv_timeout(QUIET) {
-                Ok(Signal::Changed) => {}
-                Ok(Signal::Stop) => return true,
-                Err(_) => return false,
+                Ok(Signal::Heard(heard)) => writers.take(heard),
+                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) if writers.is_empty() => return false,
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
         false
@@ -106,11 +114,10 @@ impl Watch {
             return;
         }
         let sender = self.sender.clone();
-        let armed =
-            notify::recommended_watcher(move |event| hear(&sender, &event)).and_then(|mut watcher| {
-                targets.iter().try_for_each(|(path, mode)| watcher.watch(path, mode))?;
-                Ok(watcher)
-            });
+        let armed = notify::recommended_watcher(move |event| hear(&sender, event)).and_then(|mut watcher| {
+            targets.iter().try_for_each(|(path, mode)| watcher.watch(path, mode))?;
+            Ok(watcher)
+        });
         if let (Err(error), false) = (&armed, self.targets == targets) {
             tracing::warn!(%error, "the manifests cannot be watched; they are looked at every second instead");
         }
@@ -118,14 +125,10 @@ impl Watch {
     }
 }
 
-/// Passes on what may be a change; reading a file is none.
-fn hear(sender: &Sender<Signal>, event: &notify::Result<Event>) {
-    let is_read = |event: &Event| {
-        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
-        event.kind.is_access() && event.kind != written && !event.need_rescan()
-    };
-    if !event.as_ref().is_ok_and(is_read) {
+/// Passes on what may be a change.
+fn hear(sender: &Sender<Signal>, event: notify::Result<notify::Event>) {
+    if let Some(heard) = Heard::of(event) {
         // An error means that nobody waits any more.
-        let _ = sender.send(Signal::Changed);
+        let _ = sender.send(Signal::Heard(heard));
     }
 }
