@@ -10,7 +10,7 @@ use weir_model::{Filters, HeaderEdit, HeaderName};
 use weir_route::Request;
 
 use self::{fields::Fields, text::Text};
-use crate::{view::View, worker::Worker};
+use crate::{buffer::Pool, view::View};
 
 /// Path and query towards the backend.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ trait Draft {
 impl BackendHead {
     /// Writes the head in the backend's protocol. `None` if HTTP/2 cannot carry it.
     pub(crate) fn new(
-        worker: &Worker,
+        pool: &Pool,
         view: &View<'_>,
         target: &Target<'_>,
         filters: &Filters,
@@ -74,15 +74,15 @@ impl BackendHead {
             write(&mut fields, view, target, filters, edits);
             return fields.into_parts(filters.protocol).map(|parts| Self::Http2(Box::new(parts)));
         }
-        let mut text = Text(worker.pool.output());
+        let mut text = Text(pool.output());
         write(&mut text, view, target, filters, edits);
         Some(Self::Http1(text.0))
     }
 
     /// Gives the memory back.
-    pub(crate) fn recycle(self, worker: &Worker) {
+    pub(crate) fn recycle(self, pool: &Pool) {
         if let Self::Http1(text) = self {
-            worker.pool.put_output(text);
+            pool.put_output(text);
         }
     }
 }

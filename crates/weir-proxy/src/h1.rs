@@ -139,10 +139,10 @@ impl<T: Io> Connection<'_, T> {
             Step::Forward(job) => {
                 let after = self.forward(&head, &job, &mut record).await;
                 if worker.log.is_some() {
-                    record.decision(&job);
+                    record.decision(&job.rule.rule, job.decision);
                 }
                 self.finish_job(&record, &job);
-                job.head.recycle(worker);
+                job.head.recycle(&worker.pool);
                 self.head = Some(head);
                 return after;
             }
@@ -198,7 +198,7 @@ impl<T: Io> Connection<'_, T> {
         let mut sink = H1Sink::new(self.worker, &self.wire, head.version == Version::Http10, keep);
         let mut account = Account::new(record.since);
         let result = exchange::run(self.worker, job, &self.timers, &mut account, &mut body, &mut sink).await;
-        record.account(&account, sink.sent());
+        record.forwarded(account.endpoint, account.first_byte, sink.sent());
         let (started, keeps) = (sink.is_started(), sink.keeps());
         let may_keep = keep && body.is_done();
         drop((sink, body));

@@ -2,7 +2,6 @@
 
 mod body;
 mod sink;
-mod stream;
 
 use std::{convert::Infallible, rc::Rc, time::Duration, time::Instant};
 
@@ -14,13 +13,9 @@ use self::{
     body::H2Body,
     sink::{H2Sink, channel},
 };
-pub(crate) use self::{
-    body::raw_trailers,
-    io::{Adapter, HyperTimer},
-    stream::{NoReader, StreamBody, StreamWriter, stream},
-};
 use crate::{
     answer::{Answer, Refusal},
+    bridge::{Adapter, HyperTimer, Local, StreamBody},
     drain::Phase,
     exchange::{self, Account, Timers},
     log::Record,
@@ -29,16 +24,6 @@ use crate::{
     wire::Io,
     worker::Worker,
 };
-
-/// Runs hyper's tasks on the thread of the connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Local;
-
-impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
 
 /// What the requests of a connection share.
 struct Connection {
@@ -157,10 +142,10 @@ impl Connection {
             Step::Forward(job) => {
                 self.forward(&job, head.framing, body, sender, &mut record).await;
                 if worker.log.is_some() {
-                    record.decision(&job);
+                    record.decision(&job.rule.rule, job.decision);
                 }
                 job.live().series.record(worker.index, record.ending());
-                job.head.recycle(worker);
+                job.head.recycle(&worker.pool);
             }
         }
         if let Some(log) = &worker.log {
@@ -189,7 +174,7 @@ impl Connection {
         let mut sink = H2Sink::new(worker, sender);
         let mut account = Account::new(record.since);
         let result = exchange::run(worker, job, &timers, &mut account, &mut body, &mut sink).await;
-        record.account(&account, sink.sent());
+        record.forwarded(account.endpoint, account.first_byte, sink.sent());
         match result {
             Ok(ended) => record.end(ended.status, ""),
             Err(failure) => {
@@ -245,5 +230,3 @@ fn answer_response(answer: &Answer, head_only: bool) -> HttpResponse<StreamBody>
     let body = if head_only { StreamBody::empty() } else { StreamBody::full(body) };
     response.body(body).unwrap_or_else(|_| HttpResponse::new(StreamBody::empty()))
 }
-
-mod io;

@@ -15,6 +15,7 @@
 mod answer;
 mod backend;
 mod balance;
+mod bridge;
 mod buffer;
 mod config;
 mod drain;

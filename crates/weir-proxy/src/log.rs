@@ -10,9 +10,10 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 use weir_http1::Version;
-use weir_route::{DecidedBy, Request};
+use weir_model::Rule;
+use weir_route::{DecidedBy, Forward, Request};
 
-use crate::{answer::Answer, config::LogFormat, exchange::Account, metrics::Ending, phases::Job, view::View};
+use crate::{answer::Answer, config::LogFormat, metrics::Ending, view::View};
 
 /// Lines are written when this much has gathered, and at every tick.
 const BATCH: usize = 32 * 1024;
@@ -92,21 +93,21 @@ impl Record {
         self.user_agent = header("user-agent");
     }
 
-    pub(crate) fn account(&mut self, account: &Account, sent: u64) {
-        self.upstream = account.endpoint;
-        let waited = account.first_byte.map(|at| at.saturating_duration_since(self.since));
+    /// Notes which endpoint answered, when its first byte came, and how much of its response went out.
+    pub(crate) fn forwarded(&mut self, endpoint: Option<SocketAddr>, first_byte: Option<Instant>, sent: u64) {
+        self.upstream = endpoint;
+        let waited = first_byte.map(|at| at.saturating_duration_since(self.since));
         self.upstream_us = waited.map(microseconds);
         self.bytes = sent;
     }
 
     /// Notes who decided what; only called where a log is written.
-    pub(crate) fn decision(&mut self, job: &Job<'_>) {
-        let rule = &job.rule.rule;
+    pub(crate) fn decision(&mut self, rule: &Rule, decision: Forward) {
         let object = &rule.origin.object;
-        let backend = &rule.split.arm(job.arm()).backend;
+        let backend = &rule.split.arm(decision.arm).backend;
         self.route = format!("{}/{}", object.namespace, object.name);
         self.service = format!("{}/{}", backend.namespace, backend.service);
-        self.decided_by = Some(job.decided_by());
+        self.decided_by = Some(decision.decided_by);
     }
 
     /// Weir answered by itself.

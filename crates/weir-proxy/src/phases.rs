@@ -2,9 +2,7 @@
 
 use weir_http1::{ForMethod, RequestFraming};
 use weir_model::{ArmIndex, BodyLimit, Rule};
-use weir_route::{
-    CompiledRule, Context, DecidedBy, Forward, Outcome, Reject, Request, decide, location, rewrite,
-};
+use weir_route::{CompiledRule, Context, Forward, Outcome, Reject, Request, decide, location, rewrite};
 
 use crate::{
     answer::{Answer, Refusal},
@@ -67,10 +65,6 @@ impl Job<'_> {
         self.decision.arm
     }
 
-    pub(crate) fn decided_by(&self) -> DecidedBy {
-        self.decision.decided_by
-    }
-
     pub(crate) fn live(&self) -> &LiveArm {
         self.rule.backing(self.decision.arm)
     }
@@ -119,7 +113,7 @@ fn prepare<'t>(
         return Step::Answer(Refusal::BadPath.into());
     };
     let edits = &rule.rule.split.arm(decision.arm).headers.request;
-    let Some(head) = BackendHead::new(worker, view, &target, &rule.rule.filters, edits) else {
+    let Some(head) = BackendHead::new(&worker.pool, view, &target, &rule.rule.filters, edits) else {
         return Step::Answer(Refusal::BadPath.into());
     };
     let method = view.method();

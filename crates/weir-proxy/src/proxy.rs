@@ -83,7 +83,8 @@ impl Proxy {
         let served = Arc::new(Served::new(Arc::clone(&metrics)));
         let (phase, receiver) = watch::channel(Phase::Serving);
         let memory = Arc::new(Gauge::default());
-        let tls = tls::server(Arc::clone(&served.snapshot))?;
+        let snapshot = Arc::clone(&served.snapshot);
+        let tls = tls::server(move |name| snapshot.load().tls.certificate(name))?;
         let upstream_tls = tls::upstream()?;
         let mut proxy = Self {
             http: config.http,

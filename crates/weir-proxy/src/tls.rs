@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
@@ -11,8 +10,6 @@ use rustls::{
     sign::CertifiedKey,
 };
 use weir_model::{Blueprint, Certificate, CertificateKey, Delta, HostName, UpstreamProtocol};
-
-use crate::snapshot::Snapshot;
 
 /// Which certificate is shown for which name.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +50,7 @@ impl Names {
         names.find_map(|name| self.by_name.get(&name))
     }
 
-    fn certificate(&self, host: &str) -> Option<Arc<CertifiedKey>> {
+    pub(crate) fn certificate(&self, host: &str) -> Option<Arc<CertifiedKey>> {
         self.loaded.get(self.key(host)?).cloned()
     }
 }
@@ -71,21 +68,30 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
 }
 
-/// Finds certificates in the snapshot in force. Clients that name no served host are refused.
-#[derive(Debug)]
-struct Resolver(Arc<ArcSwap<Snapshot>>);
+/// Finds certificates by name. Clients that name no served host are refused.
+struct Resolver<F>(F);
 
-impl ResolvesServerCert for Resolver {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let name = hello.server_name().unwrap_or_default().to_ascii_lowercase();
-        self.0.load().tls.certificate(&name)
+impl<F> std::fmt::Debug for Resolver<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resolver")
     }
 }
 
-/// The server side: TLS 1.2 and 1.3, HTTP/2 preferred.
-pub(crate) fn server(snapshot: Arc<ArcSwap<Snapshot>>) -> Result<Arc<ServerConfig>, rustls::Error> {
+impl<F> ResolvesServerCert for Resolver<F>
+where
+    F: Fn(&str) -> Option<Arc<CertifiedKey>> + Send + Sync,
+{
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        (self.0)(&hello.server_name().unwrap_or_default().to_ascii_lowercase())
+    }
+}
+
+/// The server side: TLS 1.2 and 1.3, HTTP/2 preferred. `find` gives the certificate of a name.
+pub(crate) fn server(
+    find: impl Fn(&str) -> Option<Arc<CertifiedKey>> + Send + Sync + 'static,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Resolver(snapshot)));
+    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Resolver(find)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.max_early_data_size = 0;
     Ok(Arc::new(config))

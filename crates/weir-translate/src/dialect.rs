@@ -4,3 +4,4 @@ pub(crate) mod ack;
 pub(crate) mod canary;
 pub(crate) mod higress;
 pub(crate) mod nginx;
+pub(crate) mod policy;

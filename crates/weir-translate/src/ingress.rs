@@ -16,7 +16,7 @@ use crate::{
     dialect::{
         ack,
         canary::{self, Role},
-        higress,
+        higress, policy,
     },
     draft::{Age, CanaryPolicy, Common, Draft},
     notes::{Notes, quote},
@@ -70,7 +70,7 @@ fn canary(settings: &Settings<'_>, notes: &mut Notes) -> Option<CanaryPolicy> {
         Role::Main => None,
         Role::Canary(policy) => {
             for name in settings::catalogue::ACK {
-                canary::inert(settings, name, "the Ingress is a canary", notes);
+                policy::inert(settings, name, "the Ingress is a canary", notes);
             }
             Some(policy)
         }

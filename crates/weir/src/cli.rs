@@ -1,14 +1,10 @@
 //! Arguments to verbs, errors to exit codes.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use weir_translate::{Config, Dialect};
+use clap::{Parser, Subcommand};
 
-use crate::{demo, explain, lint, output, serve};
-
-/// Bad usage, or input that cannot be read.
-pub(crate) const UNUSABLE: u8 = 2;
+use crate::{arguments::UNUSABLE, demo, explain, lint, output, serve};
 
 /// A Kubernetes ingress controller and proxy for gray release: part of the traffic, chosen by header,
 /// cookie, query parameter or weight, goes to a new version.
@@ -25,63 +21,6 @@ enum Verb {
     Explain(explain::Arguments),
     Lint(lint::Arguments),
     Demo(demo::Arguments),
-}
-
-/// How objects are read, the same for every verb.
-#[derive(Debug, Default, Args)]
-pub(crate) struct Reading {
-    /// Serve this IngressClass as well, reading its annotations as ack, nginx, higress or mse; for
-    /// moving from another controller without touching its manifests. Repeatable.
-    #[arg(long = "adopt-class", value_name = "NAME=DIALECT", value_parser = adopted)]
-    adopt: Vec<(String, Dialect)>,
-
-    /// Serve Services of type ExternalName. Off by default: they let whoever writes a Service reach any
-    /// name that Weir can resolve.
-    #[arg(long)]
-    allow_external_name: bool,
-}
-
-/// Where one-off verbs read from.
-#[derive(Debug, Args)]
-pub(crate) struct Files {
-    /// A file, or a folder with all .yaml, .yml and .json files below it; - is standard input. Repeatable,
-    /// and more paths may follow: -f *.yaml.
-    #[arg(short = 'f', long = "file", value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-}
-
-/// For people, or for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// For programs; the fields are stable.
-    Json,
-}
-
-// === impl Reading ===
-
-impl Reading {
-    /// What the translator has to know.
-    pub(crate) fn config(&self) -> Config {
-        Config {
-            adopt: self.adopt.iter().cloned().collect(),
-            allow_external_name: self.allow_external_name,
-            ..Config::default()
-        }
-    }
-}
-
-fn adopted(text: &str) -> Result<(String, Dialect), String> {
-    let (name, dialect) = text.split_once('=').ok_or("write NAME=DIALECT, such as nginx=nginx")?;
-    if name.is_empty() {
-        return Err("the class has no name; write NAME=DIALECT, such as nginx=nginx".into());
-    }
-    let dialect = dialect.parse().map_err(|unknown: weir_translate::UnknownDialect| unknown.to_string())?;
-    Ok((name.to_owned(), dialect))
 }
 
 /// Runs the program with the arguments of the process.
@@ -107,13 +46,5 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn classes_are_adopted_with_a_dialect() {
-        assert_eq!(adopted("my=mse"), Ok(("my".into(), Dialect::Mse)));
-        for text in ["my", "=nginx", "my=traefik", "my="] {
-            assert!(adopted(text).is_err(), "{text}");
-        }
     }
 }

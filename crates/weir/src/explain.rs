@@ -17,7 +17,7 @@ use weir_route::{Context, Explanation, Table};
 pub use question::{InvalidQuestion, Question};
 
 use crate::{
-    cli::{Files, Format},
+    arguments::{Files, Format},
     output, runtime,
     source::Source,
 };

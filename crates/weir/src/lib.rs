@@ -11,6 +11,7 @@
 //! (`weir-route`), and any byte of a request (`weir-proxy`).
 
 mod admin;
+mod arguments;
 mod cli;
 mod demo;
 mod duration;

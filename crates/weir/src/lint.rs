@@ -7,7 +7,7 @@ use serde_json::json;
 use weir_model::{Finding, Severity};
 
 use crate::{
-    cli::{Files, Format, UNUSABLE},
+    arguments::{Files, Format, UNUSABLE},
     findings::{self, Counts},
     output,
     source::{Broken, Source},

@@ -14,7 +14,7 @@ use weir_http1::{RequestFraming, ResponseHead, write};
 use super::{Body, Ended, Failure, Piece, Sink, Try, Waited, upload::Stopped};
 use crate::{
     balance::Pick,
-    h2::{StreamBody, StreamWriter, raw_trailers, stream},
+    bridge::{StreamBody, StreamWriter, raw_trailers, stream},
     upstream::http2::Streams,
     worker::{Turn, regroup},
 };

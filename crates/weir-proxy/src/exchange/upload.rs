@@ -4,7 +4,7 @@ use weir_http1::{RequestFraming, write};
 
 use super::{Body, Failure, Piece, Try};
 use crate::{
-    h2::NoReader,
+    bridge::NoReader,
     timer::Elapsed,
     upstream::Socket,
     wire::{Wire, WireError},

@@ -6,13 +6,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
-use weir_http1::{RequestFraming, write};
+use weir_http1::RequestFraming;
 use weir_model::BodyLimit;
 
 use crate::{
+    bridge::raw_trailers,
     exchange::{Body, Failure, Piece},
     timer::Timer,
     worker::Worker,
@@ -64,15 +64,6 @@ fn found(frame: Frame<Bytes>) -> Found {
         Ok(data) => Found::Data(data),
         Err(frame) => Found::End(frame.into_trailers().map(|map| raw_trailers(&map)).unwrap_or_default()),
     }
-}
-
-/// Trailers as HTTP/1.1 field lines.
-pub(crate) fn raw_trailers(trailers: &HeaderMap) -> Bytes {
-    let mut out = Vec::new();
-    for (name, value) in trailers {
-        write::field(&mut out, name.as_str().as_bytes(), value.as_bytes());
-    }
-    out.into()
 }
 
 impl Body for H2Body<'_> {

@@ -7,12 +7,10 @@ use http::Response as HttpResponse;
 use tokio::sync::oneshot;
 use weir_http1::{Known, ResponseFraming, ResponseHead};
 
-use super::{
-    answer_response,
-    stream::{NoReader, StreamBody, StreamWriter, append, stream},
-};
+use super::answer_response;
 use crate::{
     answer::Answer,
+    bridge::{NoReader, StreamBody, StreamWriter, append, stream},
     exchange::{ClientGone, Response, Sink},
     forward::{added, is_edited},
     timer::{Elapsed, Timer},

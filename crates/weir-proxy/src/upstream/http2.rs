@@ -6,7 +6,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 
 use super::{Security, dial};
 use crate::{
-    h2::{Adapter, HyperTimer, Local, StreamBody},
+    bridge::{Adapter, HyperTimer, Local, StreamBody},
     timer::Timer,
     wire::WireError,
 };

@@ -9,7 +9,7 @@ use weir_model::{
     Absent, Case, Code, Condition, HeaderName, InvalidPattern, Pattern, Predicate, Subject, Test,
 };
 
-use super::canary::Refused;
+use super::policy::Refused;
 use crate::{
     notes::{Notes, quote},
     settings::{Setting, Settings, catalogue},

@@ -10,7 +10,7 @@ pub(crate) mod headers;
 
 use weir_model::{Case, Condition, Pattern, Predicate, Subject, Test};
 
-use super::canary::{self, Refused, condition, inert};
+use super::policy::{self, Refused, condition, inert};
 use crate::{
     draft::{CanaryOverride, CanaryPolicy},
     notes::Notes,
@@ -65,8 +65,8 @@ fn with_weight(mut policy: CanaryPolicy, settings: &Settings<'_>, notes: &mut No
     let dangling =
         settings.filled("canary-by-header-value").or_else(|| settings.filled("canary-by-header-pattern"));
     if policy.overrides.is_empty() && dangling.is_none() {
-        policy.weight = canary::weight(settings, notes);
-        policy.total = canary::total(settings, notes).filter(|total| *total > 0).unwrap_or(DEFAULT_TOTAL);
+        policy.weight = policy::weight(settings, notes);
+        policy.total = policy::total(settings, notes).filter(|total| *total > 0).unwrap_or(DEFAULT_TOTAL);
     } else {
         for name in BY_WEIGHT {
             let idle = settings.get(name).is_some_and(|setting| setting.value == "0");
@@ -96,14 +96,14 @@ fn header(settings: &Settings<'_>, notes: &mut Notes) -> Result<Option<Condition
     let test = match (value, pattern) {
         (Some(value), _) => {
             inert(settings, "canary-by-header-pattern", "canary-by-header-value wins over it", notes);
-            canary::pattern(value, Pattern::whole(&format!("always|{}", value.value)), notes)?
+            policy::pattern(value, Pattern::whole(&format!("always|{}", value.value)), notes)?
         }
         (None, Some(setting)) => {
-            canary::pattern(setting, Pattern::whole(&format!(".*{}.*", setting.value)), notes)?
+            policy::pattern(setting, Pattern::whole(&format!(".*{}.*", setting.value)), notes)?
         }
         (None, None) => Test::Equals("always".into()),
     };
-    Ok(Some(condition(canary::header(name, notes)?, test)))
+    Ok(Some(condition(policy::header(name, notes)?, test)))
 }
 
 fn query(settings: &Settings<'_>, notes: &mut Notes) -> Result<Option<Condition>, Refused> {
@@ -120,7 +120,7 @@ fn query(settings: &Settings<'_>, notes: &mut Notes) -> Result<Option<Condition>
             inert(settings, "canary-by-query-pattern", "canary-by-query-value wins over it", notes);
             Test::Equals(value.value.into())
         }
-        (None, Some(setting)) => canary::pattern(setting, Pattern::whole(setting.value), notes)?,
+        (None, Some(setting)) => policy::pattern(setting, Pattern::whole(setting.value), notes)?,
         (None, None) => Test::Equals("always".into()),
     };
     Ok(Some(condition(Subject::Query(name.value.into(), Case::Sensitive), test)))
@@ -133,7 +133,7 @@ fn cookie(settings: &Settings<'_>, mse: bool, notes: &mut Notes) -> Result<Optio
         return Ok(None);
     };
     if !is_cookie_name(name.value) {
-        return Err(canary::refuse(name, "it is not a cookie name", notes));
+        return Err(policy::refuse(name, "it is not a cookie name", notes));
     }
     if !mse {
         inert(settings, "canary-by-cookie-value", ONLY_MSE, notes);

@@ -5,7 +5,7 @@
 
 use weir_model::{Case, Pattern, Subject, Test};
 
-use super::canary::{self, Refused, condition, inert, override_to};
+use super::policy::{self, Refused, condition, inert, override_to};
 use crate::{
     draft::{CanaryOverride, CanaryPolicy},
     notes::Notes,
@@ -19,7 +19,7 @@ const DEFAULT_TOTAL: u32 = 100;
 pub(crate) fn read(settings: &Settings<'_>, notes: &mut Notes) -> Result<CanaryPolicy, Refused> {
     let mut overrides = header(settings, notes)?;
     overrides.extend(cookie(settings, notes)?);
-    let weight = canary::weight(settings, notes);
+    let weight = policy::weight(settings, notes);
     let total = total(settings, notes);
     Ok(CanaryPolicy { overrides, weight, total, ..CanaryPolicy::default() })
 }
@@ -31,7 +31,7 @@ fn header(settings: &Settings<'_>, notes: &mut Notes) -> Result<Vec<CanaryOverri
         }
         return Ok(Vec::new());
     };
-    let subject = canary::header(name, notes)?;
+    let subject = policy::header(name, notes)?;
     let tests = header_tests(settings, notes)?;
     let to_override = |(test, always)| override_to(always, 0, condition(subject.clone(), test));
     Ok(tests.into_iter().map(to_override).collect())
@@ -45,7 +45,7 @@ fn header_tests(settings: &Settings<'_>, notes: &mut Notes) -> Result<Vec<(Test,
     }
     if let Some(text) = settings.filled("canary-by-header-pattern") {
         let pattern = Pattern::search(plain(text, "^$[](){}*+?|&=\\", notes)?);
-        return Ok(vec![(canary::pattern(text, pattern, notes)?, true)]);
+        return Ok(vec![(policy::pattern(text, pattern, notes)?, true)]);
     }
     Ok(always_never())
 }
@@ -63,7 +63,7 @@ fn always_never() -> Vec<(Test, bool)> {
 }
 
 fn total(settings: &Settings<'_>, notes: &mut Notes) -> u32 {
-    let total = canary::total(settings, notes).unwrap_or(DEFAULT_TOTAL);
+    let total = policy::total(settings, notes).unwrap_or(DEFAULT_TOTAL);
     if total < DEFAULT_TOTAL {
         inert(settings, "canary-weight-total", "a total counts only above 100; 100 applies", notes);
     }
@@ -78,7 +78,7 @@ fn plain<'a>(setting: Setting<'a>, extra: &str, notes: &mut Notes) -> Result<&'a
         None => Ok(setting.value),
         Some(bad) => {
             let why = format!("the character {bad:?} is not allowed, as in ingress-nginx");
-            Err(canary::refuse(setting, why, notes))
+            Err(policy::refuse(setting, why, notes))
         }
     }
 }

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use weir_proxy::{DrainTimes, LogFormat};
 use weir_translate::Config;
 
-use crate::{cli::Reading, duration};
+use crate::{arguments::Reading, duration};
 
 /// Serve manifests from files, and follow every change of them without a restart.
 ///

@@ -3,7 +3,7 @@
 use weir_model::{Case, Code, Condition, HeaderName, Pattern, Predicate, Subject, Test};
 
 use crate::{
-    dialect::canary::condition,
+    dialect::policy::condition,
     notes::{Notes, quote},
     settings::{Setting, Settings},
 };

@@ -95,8 +95,17 @@ fn trailer_map(raw: &[u8]) -> HeaderMap {
     map
 }
 
+/// Trailers as HTTP/1.1 field lines.
+pub(crate) fn raw_trailers(trailers: &HeaderMap) -> Bytes {
+    let mut out = Vec::new();
+    for (name, value) in trailers {
+        write::field(&mut out, name.as_str().as_bytes(), value.as_bytes());
+    }
+    out.into()
+}
+
 /// Names and values were validated when they were read.
-pub(super) fn append(map: &mut HeaderMap, name: &[u8], value: &[u8]) {
+pub(crate) fn append(map: &mut HeaderMap, name: &[u8], value: &[u8]) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
         map.append(name, value);
     }
