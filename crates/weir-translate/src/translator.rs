@@ -8,6 +8,7 @@
 //! objects alone, never on the order in which they came.
 
 mod index;
+mod leaks;
 mod pass;
 
 use std::collections::{BTreeSet, HashMap};
@@ -184,9 +185,16 @@ impl Translator {
         }
         findings.extend(self.hosts.values().flat_map(|host| &host.findings).cloned());
         findings.extend(self.backend_findings.values().flatten().cloned());
+        findings.extend(leaks::findings(&self.blueprint, |ingress| self.is_nginx(ingress)));
         findings.sort_unstable();
         findings.dedup();
         findings
+    }
+
+    fn is_nginx(&self, ingress: &ObjectRef) -> bool {
+        let entry = self.objects.ingresses.get(&(ingress.namespace.clone(), ingress.name.clone()));
+        entry
+            .is_some_and(|entry| matches!(&entry.outcome, Outcome::Served(draft) if draft.dialect.is_nginx()))
     }
 
     fn apply_ingress(&mut self, ingress: Arc<Ingress>, order: u64) {
