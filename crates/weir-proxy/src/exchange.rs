@@ -262,9 +262,9 @@ pub(crate) async fn run(
                 (connection.reused, attempt.send(connection, pick, text, body, sink).await)
             }
             BackendHead::Http2(head) => {
-                let (pick, (streams, reused)) = attempt.acquire(Http2, &mut tried).await?;
+                let (pick, stream) = attempt.acquire(Http2, &mut tried).await?;
                 account.endpoint = Some(pick.peer.address);
-                (reused, attempt.send_streamed(streams, pick, head, body, sink).await)
+                (stream.reused, attempt.send_streamed(stream, pick, head, body, sink).await)
             }
         };
         account.first_byte = attempt.first_byte.get();

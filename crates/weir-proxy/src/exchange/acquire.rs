@@ -13,10 +13,7 @@ use super::{Failure, RETRIES, Try};
 use crate::{
     balance::{Pick, Wish},
     timer::Timer,
-    upstream::{
-        Connection, Security, connect,
-        http2::{self, Streams},
-    },
+    upstream::{Connection, Security, connect, http2::Stream},
     wire::WireError,
 };
 
@@ -26,6 +23,8 @@ pub(super) trait Transport {
     /// A connection that is there already.
     fn open(pick: &Pick, now: Instant) -> Option<Self::Link>;
     async fn connect(pick: &Pick, dialling: &Dialling<'_>) -> Result<Self::Link, WireError>;
+    /// Whether connecting has made a connection, rather than waited for one.
+    fn is_new(link: &Self::Link) -> bool;
 }
 
 /// What connecting needs to know.
@@ -39,7 +38,7 @@ pub(super) struct Dialling<'d> {
 /// Each request has a connection of its own.
 pub(super) struct Http1;
 
-/// Requests are streams of one connection; true if it was there already.
+/// Requests are streams of one connection.
 pub(super) struct Http2;
 
 impl Transport for Http1 {
@@ -53,20 +52,26 @@ impl Transport for Http1 {
         let Dialling { security, timer, limit, now } = dialling;
         connect(pick.peer.address, security, timer, *limit, *now).await
     }
+
+    fn is_new(_: &Connection) -> bool {
+        true
+    }
 }
 
 impl Transport for Http2 {
-    type Link = (Streams, bool);
+    type Link = Stream;
 
-    fn open(pick: &Pick, _: Instant) -> Option<(Streams, bool)> {
-        pick.peer.streams.get().map(|streams| (streams, true))
+    fn open(pick: &Pick, _: Instant) -> Option<Stream> {
+        pick.peer.streams.get()
     }
 
-    async fn connect(pick: &Pick, dialling: &Dialling<'_>) -> Result<(Streams, bool), WireError> {
+    async fn connect(pick: &Pick, dialling: &Dialling<'_>) -> Result<Stream, WireError> {
         let Dialling { security, timer, limit, .. } = dialling;
-        let streams = http2::connect(pick.peer.address, security, timer, *limit).await?;
-        pick.peer.streams.set(&streams);
-        Ok((streams, false))
+        pick.peer.streams.connect(pick.peer.address, security, timer, *limit).await
+    }
+
+    fn is_new(stream: &Stream) -> bool {
+        !stream.reused
     }
 }
 
@@ -89,7 +94,7 @@ impl Try<'_> {
             }
             match T::connect(&pick, &self.dialling(&pick, now)).await {
                 Ok(link) => {
-                    self.worker.counters().upstream_connections.add(1);
+                    self.worker.counters().upstream_connections.add(T::is_new(&link).into());
                     return Ok((pick, link));
                 }
                 Err(error) => {

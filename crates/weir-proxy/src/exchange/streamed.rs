@@ -15,7 +15,7 @@ use super::{Body, Ended, Failure, Piece, Sink, Try, Waited, upload::Stopped};
 use crate::{
     balance::Pick,
     bridge::{StreamBody, StreamWriter, raw_trailers, stream},
-    upstream::http2::Streams,
+    upstream::http2::Stream,
     worker::{Turn, regroup},
 };
 
@@ -25,20 +25,20 @@ impl Try<'_> {
     /// One try.
     pub(super) async fn send_streamed(
         &self,
-        streams: Streams,
+        place: Stream,
         pick: Pick,
         head: &http::request::Parts,
         body: &mut impl Body,
         sink: &mut impl Sink,
     ) -> Result<Ended, Failure> {
-        let status = self.transfer_streamed(streams, &pick, head, body, sink).await?;
+        let status = self.transfer_streamed(place, &pick, head, body, sink).await?;
         pick.peer.answered(status, Instant::now());
         Ok(Ended { status, uploaded: self.uploaded.get(), tunnel: None })
     }
 
     async fn transfer_streamed(
         &self,
-        streams: Streams,
+        place: Stream,
         pick: &Pick,
         head: &http::request::Parts,
         body: &mut impl Body,
@@ -50,7 +50,7 @@ impl Try<'_> {
         }
         let (writer, stream) = request_body(self.job.framing, self.uploaded.get());
         let request = http::Request::from_parts(head.clone(), stream);
-        let download = self.download_streamed(streams, request, pick, sink);
+        let download = self.download_streamed(place, request, pick, sink);
         match writer {
             None => download.await,
             Some(writer) => self.both(self.upload_streamed(writer, body), download).await,
@@ -77,12 +77,12 @@ impl Try<'_> {
 
     async fn download_streamed(
         &self,
-        streams: Streams,
+        mut place: Stream,
         request: http::Request<StreamBody>,
         pick: &Pick,
         sink: &mut impl Sink,
     ) -> Result<u16, Failure> {
-        let response = self.response(streams, request, sink).await?;
+        let response = self.response(&mut place, request, sink).await?;
         let (parts, incoming) = response.into_parts();
         if self.worker.log.is_some() {
             self.first_byte.set(Some(Instant::now()));
@@ -99,11 +99,11 @@ impl Try<'_> {
     /// Waits for the response head.
     async fn response(
         &self,
-        mut streams: Streams,
+        place: &mut Stream,
         request: http::Request<StreamBody>,
         sink: &mut impl Sink,
     ) -> Result<HyperResponse, Failure> {
-        let mut response = std::pin::pin!(streams.send_request(request));
+        let mut response = std::pin::pin!(place.sender.send_request(request));
         let waited = self.wait(sink, |cx| response.as_mut().poll(cx)).await?;
         match waited {
             Waited::Found(Ok(response)) => Ok(response),

@@ -1,8 +1,15 @@
-//! HTTP/2 connections to endpoints: one for each endpoint and thread, shared by its requests.
+//! HTTP/2 connections to endpoints, shared by the requests of a thread.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
 
 use hyper::client::conn::http2::{self, SendRequest};
+use tokio::sync::Notify;
 
 use super::{Security, dial};
 use crate::{
@@ -15,65 +22,148 @@ use crate::{
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(10);
 
-/// Sends requests over a connection.
-pub(crate) type Streams = SendRequest<StreamBody>;
+/// Requests at a time on one connection: what RFC 9113 §6.5.2 asks every server to allow at least. A server that
+/// allows fewer lets the others wait.
+const STREAMS: u32 = 100;
+/// As much as all streams of a connection may hold, so that slow clients never stop the others.
+const WINDOW: u32 = 64 * 1024;
 
-/// The connection to an endpoint that takes new requests.
+/// A place for one request on a connection.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) sender: SendRequest<StreamBody>,
+    /// Whether the connection was there before.
+    pub(crate) reused: bool,
+    in_flight: Rc<Cell<u32>>,
+}
+
+/// The connections to an endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    streams: RefCell<Option<Streams>>,
+    connections: RefCell<Vec<Connection>>,
+    /// Whether somebody is connecting; the others wait instead of connecting too.
+    connecting: Cell<bool>,
+    connected: Notify,
+}
+
+/// The right to connect.
+struct Turn<'s>(&'s Shared);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.connecting.set(false);
+        self.0.connected.notify_waiters();
+    }
+}
+
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<StreamBody>,
+    in_flight: Rc<Cell<u32>>,
+}
+
+// === impl Stream ===
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    fn is_usable(&self) -> bool {
+        self.sender.is_ready() && !self.sender.is_closed()
+    }
+
+    fn stream(&self, reused: bool) -> Stream {
+        self.in_flight.set(self.in_flight.get() + 1);
+        Stream { sender: self.sender.clone(), reused, in_flight: Rc::clone(&self.in_flight) }
+    }
 }
 
 // === impl Shared ===
 
 impl Shared {
-    /// The connection, if it can be used.
-    pub(crate) fn get(&self) -> Option<Streams> {
-        self.streams.borrow().as_ref().filter(|streams| streams.is_ready()).cloned()
+    /// A place on a connection that has room.
+    pub(crate) fn get(&self) -> Option<Stream> {
+        let connections = self.connections.borrow();
+        let roomy = |connection: &&Connection| connection.in_flight.get() < STREAMS && connection.is_usable();
+        connections.iter().find(roomy).map(|connection| connection.stream(true))
     }
 
-    pub(crate) fn set(&self, streams: &Streams) {
-        *self.streams.borrow_mut() = Some(streams.clone());
+    /// A place on a connection that has room, or on a new one.
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        security: &Security,
+        timer: &Timer,
+        limit: Duration,
+    ) -> Result<Stream, WireError> {
+        loop {
+            if let Some(stream) = self.get() {
+                return Ok(stream);
+            }
+            if !self.connecting.replace(true) {
+                let _turn = Turn(self);
+                return Ok(self.add(connect(address, security, timer, limit).await?));
+            }
+            let mut connected = pin!(self.connected.notified());
+            timer.within(limit, |cx| connected.as_mut().poll(cx)).await?;
+        }
+    }
+
+    /// Adds a connection, for this request and later ones.
+    fn add(&self, sender: SendRequest<StreamBody>) -> Stream {
+        let connection = Connection { sender, in_flight: Rc::default() };
+        let stream = connection.stream(false);
+        self.connections.borrow_mut().push(connection);
+        stream
     }
 
     /// New requests go elsewhere; those under way may finish.
     pub(crate) fn clear(&self) {
-        self.streams.take();
+        self.connections.borrow_mut().clear();
     }
 
-    /// Forgets a connection that has ended.
+    /// Forgets connections that have ended, and those that only a rush needed.
     pub(crate) fn sweep(&self) {
-        self.streams.borrow_mut().take_if(|streams| streams.is_closed());
+        let mut idle = 0;
+        self.connections.borrow_mut().retain(|connection| {
+            idle += usize::from(connection.in_flight.get() == 0);
+            connection.is_usable() && (connection.in_flight.get() > 0 || idle <= 1)
+        });
     }
 }
 
 /// Connects, and runs the connection until its last request has ended.
-pub(crate) async fn connect(
-    address: std::net::SocketAddr,
+async fn connect(
+    address: SocketAddr,
     security: &Security,
     timer: &Timer,
     limit: Duration,
-) -> Result<Streams, WireError> {
+) -> Result<SendRequest<StreamBody>, WireError> {
     let handshake = async {
         let socket = dial(address, security).await?;
         builder().handshake(Adapter::new(socket)).await.map_err(std::io::Error::other)
     };
-    let mut handshake = std::pin::pin!(handshake);
-    let (streams, connection) = timer.within(limit, |cx| handshake.as_mut().poll(cx)).await??;
+    let mut handshake = pin!(handshake);
+    let (sender, connection) = timer.within(limit, |cx| handshake.as_mut().poll(cx)).await??;
     tokio::task::spawn_local(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%address, %error, "an HTTP/2 connection to an endpoint broke");
         }
     });
-    Ok(streams)
+    Ok(sender)
 }
 
 fn builder() -> http2::Builder<Local> {
     let mut builder = http2::Builder::new(Local);
     builder
         .timer(HyperTimer)
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(1024 * 1024)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW * STREAMS)
         .max_header_list_size(64 * 1024)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PONG);

@@ -107,6 +107,30 @@ async fn a_client_that_gives_up_is_noticed_by_the_endpoint() {
     origin.abandoned().await;
 }
 
+/// Streams that never end must not keep others out: a server may stop counting at 100.
+#[tokio::test]
+async fn more_streams_than_a_connection_takes_get_another_one() {
+    let origin = H2Origin::start("stable", None).await.unwrap();
+    let mut rule = rule(Split::only(key("app")));
+    rule.filters.protocol = UpstreamProtocol::Http2;
+    let one_thread = weir_proxy::Config { threads: 1, ..config() };
+    let world = World::with(one_thread, rule, &[origin.addr()]);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let client = plain(&world).await;
+        for _ in 0..50 {
+            let mut client = client.clone();
+            clients.push(tokio::spawn(async move { client.get("http://a/hold").await.is_ok() }));
+        }
+    }
+    while origin.requests().len() < 150 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(plain(&world).await.get("http://a/").await.unwrap().status, 200);
+    assert!((2..=3).contains(&origin.connections()), "{}", origin.connections());
+    clients.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 #[tokio::test]
 async fn a_connection_that_ends_is_replaced() {
     let origin = H2Origin::start("stable", None).await.unwrap();
