@@ -29,7 +29,7 @@ impl fmt::Display for Severity {
 }
 
 /// One thing to know about one field of one object: what it is, where it stands and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Finding {
     /// Stable; documented in `docs/findings.md`.
     pub code: Code,

@@ -22,7 +22,7 @@ pub enum Subject {
     Header(HeaderName),
     /// The first line of a header field that repeats: what nginx before 1.23, and so ACK, compares.
     FirstHeader(HeaderName),
-    /// The first cookie of that name.
+    /// The first cookie of that name; where the name minds the case, any.
     Cookie(Box<str>, Case),
     /// The first query parameter of that name, not decoded.
     Query(Box<str>, Case),

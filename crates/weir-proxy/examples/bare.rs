@@ -15,7 +15,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<SocketAddr>().expect("an address"));
     let (listen, endpoint) = (args.next().expect("LISTEN"), args.next().expect("ENDPOINT"));
-    let proxy = Proxy::start(Config { http: Some(listen), ..Config::default() }).expect("a free address");
     let key = BackendKey { namespace: "default".into(), service: "app".into(), port: PortRef::Number(80) };
     let endpoint = Endpoint { address: endpoint, condition: EndpointCondition::Ready };
     let backend = Backend { key: key.clone(), endpoints: Endpoints::Known(vec![endpoint]) };
@@ -35,10 +34,12 @@ fn main() {
         split: Split::only(key.clone()),
     };
     let host = Host { name: HostName::Any, rules: vec![Arc::new(rule)] };
-    proxy.apply(&Delta {
+    let first = Delta {
         hosts: BTreeMap::from([(HostName::Any, Some(Arc::new(host)))]),
         backends: BTreeMap::from([(key, Some(Arc::new(backend)))]),
         ..Delta::default()
-    });
+    };
+    let proxy =
+        Proxy::start(Config { http: Some(listen), ..Config::default() }, &first).expect("a free address");
     proxy.join();
 }

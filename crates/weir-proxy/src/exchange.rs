@@ -11,7 +11,7 @@
 
 mod acquire;
 mod download;
-mod streamed;
+mod http2;
 mod upload;
 
 use std::{
@@ -257,13 +257,11 @@ pub(crate) async fn run(
     loop {
         let (reused, result) = match &job.head {
             BackendHead::Http1(text) => {
-                let (pick, connection) = attempt.acquire(Http1, &mut tried).await?;
-                account.endpoint = Some(pick.peer.address);
+                let (pick, connection) = attempt.acquire(Http1, &mut tried, account).await?;
                 (connection.reused, attempt.send(connection, pick, text, body, sink).await)
             }
             BackendHead::Http2(head) => {
-                let (pick, stream) = attempt.acquire(Http2, &mut tried).await?;
-                account.endpoint = Some(pick.peer.address);
+                let (pick, stream) = attempt.acquire(Http2, &mut tried, account).await?;
                 (stream.reused, attempt.send_streamed(stream, pick, head, body, sink).await)
             }
         };

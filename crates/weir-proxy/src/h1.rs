@@ -122,14 +122,17 @@ impl<T: Io> Connection<'_, T> {
         worker.counters().underscored.add(head.underscored.into());
         let mut record = Record::unread(self.peer.address.ip(), begin);
         let view = View::new(&head, self.slot.unread(), self.peer, &worker.config.trusted);
-        let planned = match &view {
-            Ok(view) => {
-                if worker.log.is_some() {
-                    record.request(view);
-                }
-                plan(worker, &snapshot, view)
+        let planned = if let Ok(view) = &view {
+            if worker.log.is_some() {
+                record.request(view);
             }
-            Err(_) => Plan { rule: None, step: Step::Answer(Refusal::BadPath.into()) },
+            plan(worker, &snapshot, view)
+        } else {
+            worker.counters().bad_requests.add(1);
+            if worker.log.is_some() {
+                record.raw(&head, self.slot.unread());
+            }
+            Plan { rule: None, step: Step::Answer(Refusal::BadPath.into()) }
         };
         drop(view);
         let head_only = head.method.of(self.slot.unread()) == b"HEAD";
@@ -147,6 +150,9 @@ impl<T: Io> Connection<'_, T> {
                 return after;
             }
         };
+        if let (Some(rule), true) = (planned.rule, worker.log.is_some()) {
+            record.routed(&rule.rule);
+        }
         self.finish(&record, planned.rule, true);
         self.head = Some(head);
         after

@@ -129,12 +129,21 @@ impl Connection {
                 }
                 plan(worker, &snapshot, view)
             }
-            Err(_) => refuse(Refusal::BadPath),
+            Err(_) => {
+                worker.counters().bad_requests.add(1);
+                if worker.log.is_some() {
+                    record.raw(&head, &buf);
+                }
+                refuse(Refusal::BadPath)
+            }
         };
         let head_only = head.method.of(&buf) == b"HEAD";
         match planned.step {
             Step::Answer(answer) => {
                 record.answered(&answer, head_only);
+                if let (Some(rule), true) = (planned.rule, worker.log.is_some()) {
+                    record.routed(&rule.rule);
+                }
                 let series = planned.rule.map(|rule| &*rule.backings()[0].series);
                 series.unwrap_or_else(|| worker.metrics.unrouted()).record(worker.index, record.ending());
                 sender.answer(&answer, head_only);

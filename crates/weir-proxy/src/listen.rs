@@ -35,20 +35,33 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 const REST: Duration = Duration::from_millis(50);
 const BACKLOG: i32 = 4096;
 
+/// Makes sure that nobody else listens at an address: threads share theirs, and so would another process,
+/// with half of the connections for each.
+pub(crate) fn check_free(address: SocketAddr) -> io::Result<()> {
+    let socket = socket(address)?;
+    socket.bind(&address.into())?;
+    socket.listen(1)
+}
+
 /// Binds one of several listeners of an address; the kernel spreads connections over them.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+    let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     // Accepted connections inherit it.
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    Ok(socket)
 }
 
 /// Accepts until the shutdown says otherwise.

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
-use weir_http1::Version;
+use weir_http1::{RequestHead, Version};
 use weir_model::Rule;
 use weir_route::{DecidedBy, Forward, Request};
 
@@ -93,6 +93,21 @@ impl Record {
         self.user_agent = header("user-agent");
     }
 
+    /// Notes what the client asked for where that has no canonical form; only called where a log is written.
+    pub(crate) fn raw(&mut self, head: &RequestHead, buf: &[u8]) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        self.method = text(head.method.of(buf));
+        self.host = text(head.authority.of(buf));
+        self.target = text(head.target.of(buf));
+        self.protocol = protocol(head.version);
+    }
+
+    /// Notes which rule Weir answered for; only called where a log is written.
+    pub(crate) fn routed(&mut self, rule: &Rule) {
+        let object = &rule.origin.object;
+        self.route = format!("{}/{}", object.namespace, object.name);
+    }
+
     /// Notes which endpoint answered, when its first byte came, and how much of its response went out.
     pub(crate) fn forwarded(&mut self, endpoint: Option<SocketAddr>, first_byte: Option<Instant>, sent: u64) {
         self.upstream = endpoint;
@@ -103,9 +118,8 @@ impl Record {
 
     /// Notes who decided what; only called where a log is written.
     pub(crate) fn decision(&mut self, rule: &Rule, decision: Forward) {
-        let object = &rule.origin.object;
         let backend = &rule.split.arm(decision.arm).backend;
-        self.route = format!("{}/{}", object.namespace, object.name);
+        self.routed(rule);
         self.service = format!("{}/{}", backend.namespace, backend.service);
         self.decided_by = Some(decision.decided_by);
     }

@@ -32,12 +32,11 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {}", reason(source))]
     Bind {
         /// The address asked for.
         address: SocketAddr,
         /// What the system says.
-        #[source]
         source: io::Error,
     },
     /// TLS cannot be set up.
@@ -46,6 +45,15 @@ pub enum StartError {
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; end it, or choose another port".into(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
+        io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need privileges".into(),
+        _ => error.to_string(),
+    }
 }
 
 /// Tasks that run before a thread looks for new events. Large, so that what arrived together is served
@@ -73,14 +81,18 @@ struct Listeners {
 // === impl Proxy ===
 
 impl Proxy {
-    /// Binds the listeners and starts the threads. Until the first change is applied, every request gets 404.
+    /// Binds the listeners and starts the threads, which serve `first` from their first connection on.
     ///
     /// # Errors
     /// When an address is taken, or the system has no thread to give.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: Config, first: &Delta) -> Result<Self, StartError> {
+        for address in [config.http, config.https].into_iter().flatten() {
+            listen::check_free(address).map_err(|source| StartError::Bind { address, source })?;
+        }
         let config = Arc::new(config);
         let metrics = Arc::new(Metrics::new(config.threads));
         let served = Arc::new(Served::new(Arc::clone(&metrics)));
+        served.apply(first);
         let (phase, receiver) = watch::channel(Phase::Serving);
         let memory = Arc::new(Gauge::default());
         let snapshot = Arc::clone(&served.snapshot);

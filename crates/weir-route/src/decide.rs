@@ -142,6 +142,7 @@ pub struct Decision<'t, B> {
 pub(crate) trait Observer<B>: Watch<B> + WatchSplit {
     fn host(&mut self, host: &HostName);
     fn rule(&mut self, rule: &CompiledRule<B>);
+    fn redirected(&mut self, by: &'static str);
     fn source(&mut self, allowed: bool);
     fn unauthenticated(&mut self);
     fn weighted(&mut self, rule: &CompiledRule<B>);
@@ -150,6 +151,7 @@ pub(crate) trait Observer<B>: Watch<B> + WatchSplit {
 impl<B> Observer<B> for () {
     fn host(&mut self, _: &HostName) {}
     fn rule(&mut self, _: &CompiledRule<B>) {}
+    fn redirected(&mut self, _: &'static str) {}
     fn source(&mut self, _: bool) {}
     fn unauthenticated(&mut self) {}
     fn weighted(&mut self, _: &CompiledRule<B>) {}
@@ -190,9 +192,11 @@ fn outcome<'t, B: Backing>(
 ) -> Outcome<'t> {
     let filters = &rule.rule.filters;
     if let Some(port) = https_redirect(filters.https_redirect, request, context) {
+        observer.redirected("to HTTPS, by ssl-redirect or force-ssl-redirect");
         return Outcome::Redirect(RedirectTo::Https(port));
     }
     if let Some(redirect) = &filters.redirect {
+        observer.redirected("by permanent-redirect or temporal-redirect");
         return Outcome::Redirect(RedirectTo::Location(redirect));
     }
     if let Some(networks) = &filters.allow_sources {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use weir_model::{ArmIndex, Condition, Finding, HostName, MatchPath, PathType, PortRef, Rule, RuleOrigin};
+use weir_model::{
+    ArmIndex, Condition, Finding, HostName, MatchPath, Override, PathType, PortRef, Rule, RuleOrigin, Split,
+};
 
 use crate::{
     Backing, Context, DecidedBy, Forward, Outcome, RedirectTo, Reject, Request, Table,
@@ -92,7 +94,7 @@ pub fn explain<B: Backing>(table: &Table<B>, request: &impl Request, context: Co
         (Outcome::Forward(forward), Some(rule)) => {
             explanation.forward(rule, Some(forward), request, &mut recorder);
         }
-        (Outcome::Reject(_), Some(rule)) if recorder.weighted && rule.backings().iter().any(B::available) => {
+        (Outcome::Reject(_), Some(rule)) if recorder.weighted && is_served(rule) => {
             explanation.forward(rule, None, request, &mut recorder);
         }
         (Outcome::Redirect(to), Some(rule)) => explanation.redirect(to, rule, request),
@@ -170,6 +172,12 @@ impl Explanation {
     }
 }
 
+/// Whether any draw finds an endpoint.
+fn is_served<B: Backing>(rule: &CompiledRule<B>) -> bool {
+    let split = &rule.rule.split;
+    split.indices().any(|arm| odds(rule, arm) > 0.0 && rule.split.settle(split, arm, &mut ()).is_some())
+}
+
 /// The share of every arm for this request, after fallback.
 fn shares<B: Backing>(rule: &CompiledRule<B>, arm: ArmIndex, recorder: &Recorder) -> BTreeMap<ArmIndex, f64> {
     if !recorder.weighted {
@@ -203,11 +211,7 @@ fn decided_by<B>(
     recorder: &Recorder,
 ) -> DecidedBy {
     let moved = |(arm, share): (&ArmIndex, &f64)| (share - odds(rule, *arm)).abs() > 1e-9;
-    match (recorder.weighted, shares.iter().any(moved)) {
-        (true, true) => DecidedBy::Fallback,
-        (true, false) => DecidedBy::Weight,
-        (false, _) => decided_by,
-    }
+    if recorder.weighted && shares.iter().any(moved) { DecidedBy::Fallback } else { decided_by }
 }
 
 fn named<B>(rule: &CompiledRule<B>, shares: &BTreeMap<ArmIndex, f64>) -> Vec<Share> {
@@ -288,9 +292,10 @@ impl<B> Watch<B> for Recorder {
 }
 
 impl WatchSplit for Recorder {
-    fn override_tried(&mut self, index: usize, failed: Option<&Condition>) {
-        let detail = failed.map_or_else(|| "holds".to_owned(), unmet);
-        self.note("override", format!("{}: {detail}", index + 1));
+    fn override_tried(&mut self, split: &Split, tried: &Override, failed: Option<&Condition>) {
+        let backend = &split.arm(tried.arm).backend;
+        let detail = failed.map_or_else(|| format!("{} holds", tried.predicate), unmet);
+        self.note("override", format!("to {backend}: {detail}"));
     }
 
     fn affinity(&mut self, arm: Option<ArmIndex>) {
@@ -309,6 +314,11 @@ impl WatchSplit for Recorder {
         self.note("sticky", format!("bucket {bucket} of 10000, by {key}"));
     }
 
+    fn new_cohort(&mut self) {
+        self.weighted = true;
+        self.note("sticky", "a new client gets a cookie with a random bucket");
+    }
+
     fn fallback(&mut self, from: ArmIndex, to: Option<ArmIndex>) {
         let detail = match to {
             Some(to) => format!("arm {} has no endpoint; arm {} serves", from.get(), to.get()),
@@ -325,6 +335,10 @@ impl<B> Observer<B> for Recorder {
 
     fn rule(&mut self, rule: &CompiledRule<B>) {
         self.note("rule", format!("{} wins by {}", name(&rule.rule), rule.rule.path));
+    }
+
+    fn redirected(&mut self, by: &'static str) {
+        self.note("redirect", by);
     }
 
     fn source(&mut self, allowed: bool) {

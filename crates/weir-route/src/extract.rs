@@ -1,15 +1,25 @@
 //! Cookies and query parameters, read as the upstream controllers read them.
 //!
 //! nginx (`ngx_http_parse_multi_header_lines`) looks for a cookie's name behind every `;` and `,`, but ends
-//! its value only at `;`; Envoy, and so Higress and MSE, knows `;` alone. Both take the first occurrence
-//! and keep quotes. Query values are not decoded.
+//! its value only at `;`, allows blanks around `=`, and takes the first occurrence. Higress searches the line
+//! for `name=value` between semicolons, without such blanks, so any occurrence counts. Both keep quotes.
+//! Query values are not decoded.
 
 use weir_model::Case;
 
 /// The value of the first cookie of that name over all `Cookie` lines. The case says whose rules hold:
 /// names without case are nginx's.
 pub fn cookie<'r>(lines: impl Iterator<Item = &'r [u8]>, name: &[u8], case: Case) -> Option<&'r [u8]> {
-    lines.flat_map(move |line| crumbs(line, case)).find_map(|crumb| value_of(crumb, name, case))
+    cookies(lines, name, case).next()
+}
+
+/// The values of all cookies of that name.
+pub(crate) fn cookies<'r>(
+    lines: impl Iterator<Item = &'r [u8]>,
+    name: &[u8],
+    case: Case,
+) -> impl Iterator<Item = &'r [u8]> {
+    lines.flat_map(move |line| crumbs(line, case)).filter_map(move |crumb| value_of(crumb, name, case))
 }
 
 /// Every place where a cookie may begin, up to the end of the line.
@@ -21,7 +31,10 @@ fn crumbs(line: &[u8], case: Case) -> impl Iterator<Item = &[u8]> {
 
 fn value_of<'r>(crumb: &'r [u8], name: &[u8], case: Case) -> Option<&'r [u8]> {
     let (found, rest) = crumb.split_at_checked(name.len())?;
-    let value = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let value = match case {
+        Case::Insensitive => rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start(),
+        Case::Sensitive => rest.strip_prefix(b"=")?,
+    };
     let end = value.iter().position(|&byte| byte == b';').unwrap_or(value.len());
     same(found, name, case).then_some(&value[..end])
 }

@@ -1,7 +1,7 @@
 //! Evaluation of predicates.
 
 use smallvec::SmallVec;
-use weir_model::{Absent, Condition, Predicate, Subject, Test};
+use weir_model::{Absent, Case, Condition, Predicate, Subject, Test};
 
 use crate::{Request, extract};
 
@@ -15,9 +15,10 @@ fn holds(condition: &Condition, request: &impl Request) -> bool {
     match &condition.subject {
         Subject::Header(name) => joined_header_accepts(condition, request, name.as_str()),
         Subject::FirstHeader(name) => test(request.header(name.as_str()).next()),
-        Subject::Cookie(name, case) => {
-            test(extract::cookie(request.header("cookie"), name.as_bytes(), *case))
+        Subject::Cookie(name, Case::Insensitive) => {
+            test(extract::cookie(request.header("cookie"), name.as_bytes(), Case::Insensitive))
         }
+        Subject::Cookie(name, Case::Sensitive) => any_cookie_accepts(condition, request, name),
         Subject::Query(name, case) => {
             test(request.query().and_then(|query| extract::query(query, name.as_bytes(), *case)))
         }
@@ -25,6 +26,15 @@ fn holds(condition: &Condition, request: &impl Request) -> bool {
         Subject::Target => test(Some(request.target())),
         Subject::Authority => test(Some(request.host().as_bytes())),
         Subject::Scheme => test(Some(if request.secure() { b"https" } else { b"http" })),
+    }
+}
+
+/// Higress searches for `name=value`, so a later cookie of the name counts as much as the first.
+fn any_cookie_accepts(condition: &Condition, request: &impl Request, name: &str) -> bool {
+    let mut values = extract::cookies(request.header("cookie"), name.as_bytes(), Case::Sensitive).peekable();
+    match values.peek() {
+        None => accepts(condition, None),
+        Some(_) => values.any(|value| condition.test.accepts(value)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Giving a request to an arm.
 
-use weir_model::{Arm, ArmIndex, Assignment, CanaryAffinity, Condition, Fallback, Rule, Split, StickyKey};
+use weir_model::{
+    Arm, ArmIndex, Assignment, CanaryAffinity, Condition, Fallback, Override, Rule, Split, StickyKey,
+};
 
 use crate::{
     Backing, DecidedBy, Request, extract,
@@ -42,18 +44,20 @@ pub(crate) enum Assigned {
 
 /// Told about each step of an assignment.
 pub(crate) trait WatchSplit {
-    fn override_tried(&mut self, index: usize, failed: Option<&Condition>);
+    fn override_tried(&mut self, split: &Split, tried: &Override, failed: Option<&Condition>);
     fn affinity(&mut self, arm: Option<ArmIndex>);
     fn audience(&mut self, failed: Option<&Condition>);
     fn bucket(&mut self, bucket: u64, key: &str);
+    fn new_cohort(&mut self);
     fn fallback(&mut self, from: ArmIndex, to: Option<ArmIndex>);
 }
 
 impl WatchSplit for () {
-    fn override_tried(&mut self, _: usize, _: Option<&Condition>) {}
+    fn override_tried(&mut self, _: &Split, _: &Override, _: Option<&Condition>) {}
     fn affinity(&mut self, _: Option<ArmIndex>) {}
     fn audience(&mut self, _: Option<&Condition>) {}
     fn bucket(&mut self, _: u64, _: &str) {}
+    fn new_cohort(&mut self) {}
     fn fallback(&mut self, _: ArmIndex, _: Option<ArmIndex>) {}
 }
 
@@ -151,7 +155,10 @@ impl<B> CompiledSplit<B> {
         };
         let (value, named) = match (hashed, key) {
             (Some(value), _) => (hash(self.salt, value), named),
-            (None, StickyKey::Issued) => (hash(self.salt, &cohort_cookie_value(random)), "new cohort cookie"),
+            (None, StickyKey::Issued) => {
+                watch.new_cohort();
+                return hash(self.salt, &cohort_cookie_value(random)) % BUCKETS;
+            }
             (None, _) => (self.address_hash(request), "client address"),
         };
         let bucket = value % BUCKETS;
@@ -220,12 +227,12 @@ impl<B: Backing> CompiledSplit<B> {
 }
 
 fn overridden(split: &Split, request: &impl Request, watch: &mut impl WatchSplit) -> Option<ArmIndex> {
-    let holds = |(index, candidate): &(usize, &weir_model::Override)| {
+    let holds = |candidate: &&Override| {
         let failed = first_failure(&candidate.predicate, request);
-        watch.override_tried(*index, failed);
+        watch.override_tried(split, candidate, failed);
         failed.is_none()
     };
-    split.overrides().iter().enumerate().find(holds).map(|(_, winner)| winner.arm)
+    split.overrides().iter().find(holds).map(|winner| winner.arm)
 }
 
 /// The one arm that has a weight, if there is just one.

@@ -28,7 +28,7 @@ pub(crate) struct Draft {
 
 /// Orders objects from the oldest to the youngest.
 ///
-/// Objects with a creation time come first, then the order of files and documents counts. Of equal age,
+/// Objects with a creation time come first; among the others the order of files and documents counts. Of equal age,
 /// the greater name goes first, because ingress-nginx sorts them so.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Age {
@@ -48,6 +48,8 @@ pub(crate) struct Common {
     pub(crate) affinity: Option<Affinity>,
     pub(crate) assignment: Assignment,
     pub(crate) conditions: Predicate,
+    /// `use-regex`.
+    pub(crate) patterns: bool,
     pub(crate) headers: HeaderEdits,
 }
 
@@ -151,6 +153,7 @@ impl Age {
     pub(crate) fn new(ingress: &Ingress, order: u64) -> Self {
         let created = ingress.metadata.creation_timestamp.clone();
         let name = Reverse((ingress.metadata.namespace(), ingress.metadata.name.clone()));
+        let order = if created.is_some() { 0 } else { order };
         Self { unknown: created.is_none(), created, order, name }
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use weir_model::{
     BackendKey, Certificate, CertificateKey, Code, Finding, Host, HostName, HttpsRedirect, MatchPath, Rule,
-    RuleOrigin,
+    RuleOrigin, Subject,
 };
 
 use crate::{
@@ -137,8 +137,8 @@ fn origin(host: &Arc<str>, Claim { draft, route }: Claim<'_>) -> RuleOrigin {
     }
 }
 
-/// Exact paths, then prefixes, then patterns by rank; longer ones first; among equals more conditions
-/// first. The sort is stable, so age decides the rest.
+/// Exact paths, then prefixes, then patterns by rank; longer ones first; among equals those with more
+/// conditions. The sort is stable, so age decides the rest.
 fn order(rule: &Rule) -> impl Ord + '_ {
     use std::cmp::Reverse;
     let (kind, rank, text) = match &rule.path {
@@ -148,5 +148,15 @@ fn order(rule: &Rule) -> impl Ord + '_ {
     };
     // ingress-nginx puts patterns of equal length in falling order of their text.
     let length = if kind == 2 { text.len() } else { 0 };
-    (kind, Reverse(rank), Reverse(length), Reverse(text), Reverse(rule.conditions.all.len()))
+    (kind, Reverse(rank), Reverse(length), Reverse(text), Reverse(conditions(rule)))
+}
+
+/// As Higress sorts: whether a method is asked for, then how many headers, then how many query parameters.
+fn conditions(rule: &Rule) -> (usize, usize, usize) {
+    let count = |wanted: fn(&Subject) -> bool| {
+        rule.conditions.all.iter().filter(|condition| wanted(&condition.subject)).count()
+    };
+    let queries = count(|subject| matches!(subject, Subject::Query(..)));
+    let methods = count(|subject| matches!(subject, Subject::Method));
+    (methods, rule.conditions.all.len() - methods - queries, queries)
 }

@@ -37,7 +37,7 @@ pub(crate) fn draft(ingress: &Arc<Ingress>, order: u64, class: Dialect) -> Draft
     let syntax = syntax(&settings, use_regex);
     let conditions = higress::conditions::read(&settings, &mut notes);
     let common = common(&settings, canary.is_some(), &mut notes);
-    let common = Common { conditions: conditions.clone().unwrap_or_default(), ..common };
+    let common = Common { conditions: conditions.clone().unwrap_or_default(), patterns: use_regex, ..common };
     let reader = routes::Reader {
         ingress,
         namespace: ingress.metadata.namespace(),
@@ -89,6 +89,7 @@ fn common(settings: &Settings<'_>, canary: bool, notes: &mut Notes) -> Common {
         assignment: affinity::assignment(settings, notes),
         headers: higress::headers::read(settings, notes),
         conditions: Predicate::default(),
+        patterns: false,
     }
 }
 

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use weir_model::Delta;
 use weir_proxy::{Config, Proxy};
 use weir_translate::{Translator, manifest, object::Object};
 
@@ -63,7 +64,8 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 fn measure(count: usize) {
-    let proxy = Proxy::start(Config { threads: 1, ..Config::default() }).expect("a thread");
+    let proxy =
+        Proxy::start(Config { threads: 1, ..Config::default() }, &Delta::default()).expect("a thread");
     let mut translator = Translator::new(weir_translate::Config::default());
     for namespace in 0..NAMESPACES {
         (0..SERVICES.min(count)).for_each(|number| translator.apply(service(namespace, number), 0));

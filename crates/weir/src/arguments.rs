@@ -17,7 +17,7 @@ pub(crate) struct Reading {
     adopt: Vec<(String, Dialect)>,
 
     /// Serve Services of type ExternalName. Off by default: they let whoever writes a Service reach any
-    /// name that Weir can resolve.
+    /// address that Weir can reach.
     #[arg(long)]
     allow_external_name: bool,
 }

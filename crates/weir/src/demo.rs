@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// Divide the time that each phase lasts by this much; the number of requests stays.
+    /// Divide the time that each phase lasts by this much; the fewest requests stay.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
 }

@@ -51,6 +51,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     client_ip: IpAddr,
 
+    /// Answer as a Weir without --https does, which never redirects to HTTPS for ssl-redirect.
+    #[arg(long)]
+    http_only: bool,
+
     /// How to print the answer.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Format,
@@ -87,7 +91,7 @@ pub fn explain(blueprint: &Blueprint, question: &Question) -> Result<Explanation
         Err(refused) => return Ok(refused.explanation()),
     };
     let table = Table::compile(blueprint, |_: &Rule, arm: &Arm| is_available(blueprint, arm));
-    let context = Context { random: 0, https_port: Some(443) };
+    let context = Context { random: 0, https_port: (!question.http_only).then_some(443) };
     Ok(weir_route::explain(&table, &asked, context))
 }
 
@@ -113,6 +117,7 @@ impl Arguments {
             headers: self.headers.clone(),
             cookies: self.cookies.clone(),
             client: self.client_ip,
+            http_only: self.http_only,
         }
     }
 }

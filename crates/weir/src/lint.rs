@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::ensure;
 use clap::Args;
 use serde_json::json;
 use weir_model::{Finding, Severity};
@@ -15,7 +16,8 @@ use crate::{
 
 /// Say what is wrong, ignored or surprising in manifests, with object, field and remedy.
 ///
-/// Exit code: 0 without errors, 1 with errors, 2 when a file cannot be read (the others are still checked).
+/// Exit code: 0 without errors, 1 with errors (or what --deny names), 2 when a file cannot be read (the
+/// others are still checked) or there is none.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: weir lint -f manifests/ --adopt-class nginx=nginx")]
 pub(crate) struct Arguments {
@@ -26,20 +28,45 @@ pub(crate) struct Arguments {
     #[arg(value_name = "PATH", hide = true)]
     more: Vec<PathBuf>,
 
+    /// Fail for this and worse.
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    deny: Deny,
+
     /// How to print the findings.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Deny {
+    /// Something is not served.
+    Error,
+    /// Something has no effect.
+    Warning,
+    /// Something is worth knowing.
+    Info,
+}
+
+impl From<Deny> for Severity {
+    fn from(deny: Deny) -> Self {
+        match deny {
+            Deny::Error => Self::Error,
+            Deny::Warning => Self::Warning,
+            Deny::Info => Self::Info,
+        }
+    }
+}
+
 /// Prints all findings.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// When there is nothing to read, or standard output cannot be written.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Files { paths, reading } = &arguments.files;
-    let paths = paths.iter().chain(&arguments.more).cloned().collect();
-    let mut source = Source::new(paths, reading.config());
+    let paths: Vec<PathBuf> = paths.iter().chain(&arguments.more).cloned().collect();
+    let mut source = Source::new(paths.clone(), reading.config());
     let broken = source.refresh_readable();
+    ensure!(!source.is_empty() || !broken.is_empty(), "no manifest found below {}", named(&paths));
     let findings: Vec<Finding> = broken.iter().map(Broken::finding).chain(source.findings()).collect();
     output::print(&match arguments.output {
         Format::Text => text(&findings),
@@ -48,7 +75,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for broken in &broken {
         output::note(format_args!("weir: {broken}"));
     }
-    Ok(exit_code(&broken, &findings))
+    Ok(exit_code(&broken, &findings, arguments.deny.into()))
+}
+
+fn named(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn text(findings: &[Finding]) -> String {
@@ -56,7 +87,7 @@ fn text(findings: &[Finding]) -> String {
     lines.chain([format!("{}\n", Counts::of(findings))]).collect()
 }
 
-fn exit_code(broken: &[Broken], findings: &[Finding]) -> ExitCode {
-    let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
-    ExitCode::from(if broken.is_empty() { u8::from(errors) } else { UNUSABLE })
+fn exit_code(broken: &[Broken], findings: &[Finding], deny: Severity) -> ExitCode {
+    let denied = findings.iter().any(|finding| finding.severity >= deny);
+    ExitCode::from(if broken.is_empty() { u8::from(denied) } else { UNUSABLE })
 }

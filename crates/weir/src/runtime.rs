@@ -9,7 +9,7 @@ pub(crate) mod status;
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use weir_proxy::Proxy;
 use weir_translate::Config;
 
@@ -41,8 +41,7 @@ impl Runtime {
         let watch = Watch::new(roots.clone());
         let mut source = Source::new(roots, reading);
         let delta = source.refresh().map_err(|broken| unreadable(&broken))?;
-        let proxy = Arc::new(Proxy::start(proxy).context("Weir does not start")?);
-        proxy.apply(&delta.unwrap_or_default());
+        let proxy = Arc::new(Proxy::start(proxy, &delta.unwrap_or_default())?);
         status.in_force(source.findings());
         status.serving(&proxy);
         let follower = Follower::start(watch, source, Arc::clone(&proxy), Arc::clone(&status))?;

@@ -7,7 +7,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 
-pub(crate) use arguments::{Arguments, cores};
+pub(crate) use arguments::Arguments;
 
 use crate::{
     admin::Admin,
@@ -33,10 +33,11 @@ async fn serve(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let signals = signals::Signals::new().context("signals cannot be handled")?;
     let status = Arc::new(Status::default());
     let admin = Admin::start(arguments.admin(), Arc::clone(&status))?;
+    let delay = arguments.shutdown_delay();
     let (roots, reading) = (arguments.roots(), arguments.reading(admin.address()));
     let runtime = Runtime::start(roots, reading, arguments.proxy(), status)?;
     announce(&runtime, &admin);
-    signals.shutdown(runtime.proxy()).await;
+    signals.shutdown(runtime.proxy(), delay).await;
     let proxy = runtime.unfollow();
     admin.stop();
     if let Some(proxy) = Arc::into_inner(proxy) {

@@ -96,6 +96,11 @@ impl Source {
         self.folder.is_unsettled()
     }
 
+    /// Whether there is no file at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.catalogue.is_empty()
+    }
+
     /// What is served.
     pub(crate) fn blueprint(&self) -> &Blueprint {
         self.translator.blueprint()

@@ -97,6 +97,7 @@ fn question(probe: &Probe) -> Question {
         headers: probe.headers.iter().map(split).collect(),
         cookies: Vec::new(),
         client: probe.client,
+        http_only: false,
     }
 }
 

@@ -133,6 +133,21 @@ fn lint_says_1_for_errors_only() {
 }
 
 #[test]
+fn lint_can_be_stricter_and_needs_something_to_read() {
+    let folder = Manifests::new().unwrap();
+    let nothing = weir(&["lint", "-f", path(folder.path())]);
+    assert_eq!(nothing.status.code(), Some(2), "{nothing:?}");
+    assert!(stderr(&nothing).contains("no manifest found below"), "{nothing:?}");
+    folder.write("a", shop()).unwrap();
+    let typo = Ingress::new("typo").host("typo.test").path("/", "old").nginx("canary-wieght", "20");
+    folder.ingress(&typo).unwrap();
+    for (deny, code) in [("error", 0), ("warning", 1), ("info", 1)] {
+        let output = weir(&["lint", "--deny", deny, "-f", path(folder.path())]);
+        assert_eq!(output.status.code(), Some(code), "{deny}: {output:?}");
+    }
+}
+
+#[test]
 fn explain_has_stable_fields() {
     let folder = Manifests::new().unwrap();
     folder.write("a", shop()).unwrap();

@@ -168,6 +168,15 @@ async fn a_broken_file_keeps_the_last_good_set() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_change_that_breaks_a_route_is_told() -> anyhow::Result<()> {
+    let mut scene = Scene::start(QUICK).await?;
+    scene.manifests.remove("service-new")?;
+    let line = scene.weir.logged("WR-MISSING-SERVICE").await?;
+    ensure!(line.contains("ERROR") && line.contains("default/shop"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn files_come_and_go() -> anyhow::Result<()> {
     let scene = Scene::start(QUICK).await?;
     let more = Ingress::new("more").host("more.test").path("/", "new");

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use weir_route::Cookie;
 
-use super::{Failure, RETRIES, Try};
+use super::{Account, Failure, RETRIES, Try};
 use crate::{
     balance::{Pick, Wish},
     timer::Timer,
@@ -81,6 +81,7 @@ impl Try<'_> {
         &self,
         _: T,
         tried: &mut SmallVec<[SocketAddr; 4]>,
+        account: &mut Account,
     ) -> Result<(Pick, T::Link), Failure> {
         let mut last = Failure::Exhausted;
         loop {
@@ -89,6 +90,7 @@ impl Try<'_> {
             let Some(pick) = self.worker.pick(&self.job.live().backend, wish, now) else {
                 return Err(last);
             };
+            account.endpoint = Some(pick.peer.address);
             if let Some(link) = T::open(&pick, now) {
                 return Ok((pick, link));
             }

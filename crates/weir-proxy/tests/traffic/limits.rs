@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use weir_model::{BodyLimit, Split};
-use weir_proxy::{Config, Limits};
+use weir_model::{BodyLimit, Delta, Split};
+use weir_proxy::{Config, Limits, Proxy};
 use weir_testkit::{Origin, client::raw_until_close};
 
 use crate::world::{World, config, key, rule};
@@ -15,6 +15,14 @@ fn quick() -> Config {
         ..Limits::default()
     };
     Config { limits, ..config() }
+}
+
+#[test]
+fn an_address_that_somebody_listens_on_is_refused() {
+    let world = World::new(&[]);
+    let config = Config { http: Some(world.http()), ..config() };
+    let error = Proxy::start(config, &Delta::default()).unwrap_err().to_string();
+    assert!(error.contains("another program listens there"), "{error}");
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ impl World {
     }
 
     pub(crate) fn with(config: Config, rule: Rule, addresses: &[SocketAddr]) -> Self {
-        let proxy = Arc::new(Proxy::start(config).unwrap());
+        let proxy = Arc::new(Proxy::start(config, &Delta::default()).unwrap());
         proxy.apply(&endpoints("app", addresses));
         proxy.apply(&host("a", vec![rule]));
         Self { proxy }

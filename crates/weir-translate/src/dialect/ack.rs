@@ -9,7 +9,7 @@ use weir_model::{
     Absent, Case, Code, Condition, HeaderName, InvalidPattern, Pattern, Predicate, Subject, Test,
 };
 
-use super::policy::Refused;
+use super::policy::{Refused, variable};
 use crate::{
     notes::{Notes, quote},
     settings::{Setting, Settings, catalogue},
@@ -127,7 +127,7 @@ fn predicate(
 
 fn subject(term: &Term<'_>) -> Result<Subject, weir_model::InvalidHeaderName> {
     Ok(match term.kind {
-        TermKind::Header => Subject::FirstHeader(HeaderName::new(term.key)?),
+        TermKind::Header => Subject::FirstHeader(HeaderName::new(&variable(term.key))?),
         TermKind::Cookie => Subject::Cookie(term.key.into(), Case::Insensitive),
         TermKind::Query => Subject::Query(term.key.into(), Case::Insensitive),
     })

@@ -103,7 +103,7 @@ fn header(settings: &Settings<'_>, notes: &mut Notes) -> Result<Option<Condition
         }
         (None, None) => Test::Equals("always".into()),
     };
-    Ok(Some(condition(policy::header(name, notes)?, test)))
+    Ok(Some(condition(policy::header(name, settings.dialect, notes)?, test)))
 }
 
 fn query(settings: &Settings<'_>, notes: &mut Notes) -> Result<Option<Condition>, Refused> {

@@ -31,7 +31,7 @@ fn header(settings: &Settings<'_>, notes: &mut Notes) -> Result<Vec<CanaryOverri
         }
         return Ok(Vec::new());
     };
-    let subject = policy::header(name, notes)?;
+    let subject = policy::header(name, settings.dialect, notes)?;
     let tests = header_tests(settings, notes)?;
     let to_override = |(test, always)| override_to(always, 0, condition(subject.clone(), test));
     Ok(tests.into_iter().map(to_override).collect())

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use weir_model::{Absent, Code, Condition, HeaderName, Pattern, Predicate, Subject, Test};
 
 use crate::{
+    Dialect,
     draft::CanaryOverride,
     notes::{Notes, quote},
     settings::{Setting, Settings},
@@ -23,7 +24,7 @@ pub(crate) fn weight(settings: &Settings<'_>, notes: &mut Notes) -> u32 {
     number(setting).unwrap_or_else(|| {
         let value = quote(setting.value);
         let message = format!(
-            "{value} is not a whole number from 0 on; the weight is 0. Write a number without a percent sign."
+            "{value} is not a whole number from 0 on; the weight is 0. Write one without sign or unit, such as 20."
         );
         notes.annotation(Code::InvalidAnnotation, setting.key, message);
         0
@@ -46,9 +47,16 @@ fn number(setting: Setting<'_>) -> Option<u32> {
     setting.value.parse().ok().filter(|number| *number <= MAX_TOTAL)
 }
 
+/// The header that nginx's variable of that name stands for. It has `_` for `-`, and fields with `_` in their
+/// name never arrive.
+pub(crate) fn variable(name: &str) -> String {
+    name.replace('_', "-")
+}
+
 /// A header name in a gray policy.
-pub(crate) fn header(setting: Setting<'_>, notes: &mut Notes) -> Result<Subject, Refused> {
-    HeaderName::new(setting.value).map(Subject::Header).map_err(|error| refuse(setting, error, notes))
+pub(crate) fn header(setting: Setting<'_>, dialect: Dialect, notes: &mut Notes) -> Result<Subject, Refused> {
+    let name = if dialect.is_nginx() { variable(setting.value) } else { setting.value.to_owned() };
+    HeaderName::new(&name).map(Subject::Header).map_err(|error| refuse(setting, error, notes))
 }
 
 /// A pattern in a gray policy.

@@ -79,8 +79,12 @@ fn candidates(canary: Canary<'_>, mains: &[Claim<'_>], by_path: &HashMap<&str, V
     same_text.iter().copied().filter(|index| is_same(canary.claim, mains[*index])).collect()
 }
 
-/// ingress-nginx compares paths as they are written; Higress leaves trailing slashes of prefixes out.
+/// ingress-nginx compares paths as they are written; Higress leaves trailing slashes of prefixes out, and takes
+/// patterns for another type of path.
 fn is_same(canary: Claim<'_>, main: Claim<'_>) -> bool {
+    if !canary.draft.dialect.is_nginx() && canary.draft.common.patterns != main.draft.common.patterns {
+        return false;
+    }
     let as_written = canary.draft.dialect.is_nginx() || canary.route.is_exact();
     canary.route.is_exact() == main.route.is_exact()
         && (!as_written || canary.route.written == main.route.written)

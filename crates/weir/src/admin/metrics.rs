@@ -68,7 +68,7 @@ fn totals(out: &mut Encoder, totals: Totals) {
             totals.connect_failures,
             "Connections to endpoints that failed.",
         ),
-        ("weir_retries_total", totals.retries, "Requests sent to another endpoint after a failure."),
+        ("weir_retries_total", totals.retries, "Requests sent again after a failure."),
         (
             "weir_requests_force_closed_total",
             totals.force_closed,

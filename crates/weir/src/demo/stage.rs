@@ -127,7 +127,7 @@ impl Stage {
 fn start(folder: PathBuf) -> anyhow::Result<Runtime> {
     let proxy = weir_proxy::Config {
         http: Some((Ipv4Addr::LOCALHOST, 0).into()),
-        threads: (crate::serve::cores() / 2).max(1),
+        threads: (crate::cores() / 2).max(1),
         ..weir_proxy::Config::default()
     };
     Runtime::start(vec![folder], Config::default(), proxy, Arc::default())

@@ -15,6 +15,8 @@ pub struct Question {
     pub cookies: Vec<String>,
     /// Where the client connects from.
     pub client: IpAddr,
+    /// Whether the data plane serves no HTTPS.
+    pub http_only: bool,
 }
 
 /// The text describes no HTTP request.
@@ -48,6 +50,7 @@ impl Question {
             headers: Vec::new(),
             cookies: Vec::new(),
             client: Ipv4Addr::LOCALHOST.into(),
+            http_only: false,
         }
     }
 

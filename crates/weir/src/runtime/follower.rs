@@ -1,8 +1,8 @@
 //! Puts changed files in force.
 
-use std::{io, sync::Arc, thread::JoinHandle};
+use std::{collections::HashSet, io, sync::Arc, thread::JoinHandle};
 
-use weir_model::Delta;
+use weir_model::{Delta, Finding, Severity};
 use weir_proxy::Proxy;
 
 use super::status::Status;
@@ -10,6 +10,9 @@ use crate::{
     output::count,
     source::{Broken, Source, Stop, Watch},
 };
+
+/// How many findings of one change are logged.
+const SHOWN: usize = 20;
 
 /// The thread that follows the files.
 #[derive(Debug)]
@@ -63,9 +66,28 @@ fn put_in_force(delta: &Delta, source: &Source, proxy: &Proxy, status: &Status) 
     if !delta.is_empty() {
         proxy.apply(delta);
         let (hosts, backends) = (count(delta.hosts.len(), "host"), count(delta.backends.len(), "backend"));
-        tracing::info!(revision = proxy.revision().number, "changed: {hosts}, {backends}");
+        let certificates = count(delta.certificates.len(), "certificate");
+        tracing::info!(revision = proxy.revision().number, "changed: {hosts}, {backends}, {certificates}");
     }
-    status.in_force(source.findings());
+    let (before, now) = (status.findings(), source.findings());
+    status.in_force(now.clone());
+    tell_news(&before, &now);
+}
+
+/// What a change has brought to light; what was known before is not said again.
+fn tell_news(before: &[Finding], now: &[Finding]) {
+    let known: HashSet<&Finding> = before.iter().collect();
+    let news: Vec<&Finding> = now.iter().filter(|finding| !known.contains(finding)).collect();
+    for finding in news.iter().take(SHOWN) {
+        match finding.severity {
+            Severity::Error => tracing::error!("{finding}"),
+            Severity::Warning => tracing::warn!("{finding}"),
+            Severity::Info => tracing::info!("{finding}"),
+        }
+    }
+    if news.len() > SHOWN {
+        tracing::warn!("and {} more; all of them: /v1/findings of the admin listener", news.len() - SHOWN);
+    }
 }
 
 /// The last good set stays in force.

@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    thread,
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use ipnet::IpNet;
 use weir_proxy::{DrainTimes, LogFormat};
 use weir_translate::Config;
 
-use crate::{arguments::Reading, duration};
+use crate::{arguments::Reading, cores, duration};
 
 /// Serve manifests from files, and follow every change of them without a restart.
 ///
@@ -25,19 +24,19 @@ use crate::{arguments::Reading, duration};
 )]
 pub(crate) struct Arguments {
     /// A file, or a folder with all .yaml, .yml and .json files below it. Repeatable.
-    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    #[arg(short = 'f', long, visible_alias = "file", value_name = "PATH", required = true, num_args = 1..)]
     manifests: Vec<PathBuf>,
 
     /// Where to serve plain HTTP, with HTTP/2 for clients that know beforehand.
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
     http: SocketAddr,
 
     /// Where to serve HTTPS, with the certificates of spec.tls; off unless given.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     https: Option<SocketAddr>,
 
     /// Where to serve health, metrics, table and findings. It needs no password: keep it local.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901", value_parser = address)]
     admin: SocketAddr,
 
     /// Threads that serve traffic; one per core unless given.
@@ -88,6 +87,10 @@ impl Arguments {
         Config { serving: true, admin: Some(admin), ..self.reading.config() }
     }
 
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        self.shutdown_delay
+    }
+
     pub(crate) fn admin(&self) -> SocketAddr {
         self.admin
     }
@@ -115,9 +118,8 @@ impl From<AccessLog> for LogFormat {
     }
 }
 
-/// How many threads can run at a time.
-pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 /// A network, or one address.

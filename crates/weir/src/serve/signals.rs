@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT: the first ends politely, the second at once.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_proxy::Proxy;
@@ -23,9 +23,11 @@ impl Signals {
     }
 
     /// Waits for a signal, then shuts the data plane down.
-    pub(crate) async fn shutdown(mut self, proxy: &Proxy) {
+    pub(crate) async fn shutdown(mut self, proxy: &Proxy, delay: Duration) {
         self.next().await;
-        tracing::info!("shutting down: finishing what is in flight; a second signal ends at once");
+        tracing::info!(
+            "shutting down: accepting for another {delay:?} (--shutdown-delay), then finishing what is in flight; a second signal ends at once"
+        );
         tokio::select! {
             () = proxy.shutdown() => tracing::info!("everything in flight is finished"),
             () = self.next() => std::process::exit(IMPATIENT),

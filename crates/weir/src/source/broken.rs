@@ -35,7 +35,9 @@ impl Broken {
         let object = ObjectRef::new(Kind::File, "", Arc::clone(&self.file));
         let field =
             self.at.map_or_else(String::new, |(line, column)| format!("line {line}, column {column}"));
-        let message = format!("{self}. Nothing in this file is read until it is mended.");
+        let message = format!(
+            "{self}. Until it is mended, nothing new of it is read; a running Weir keeps serving what it read last."
+        );
         Finding::new(Code::UnreadableDocument, object, field, message)
     }
 }

@@ -77,6 +77,11 @@ impl Catalogue {
         self.staged.insert(Arc::clone(file), Staged::Gone);
     }
 
+    /// Whether no file is in force.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Whether anything was noted that is not in force.
     pub fn is_staged(&self) -> bool {
         !self.staged.is_empty()

@@ -8,7 +8,10 @@ mod targets;
 
 use std::{
     path::PathBuf,
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     time::{Duration, Instant},
 };
 
@@ -43,7 +46,7 @@ pub(crate) struct Stop(Sender<Signal>);
 #[derive(Debug)]
 pub(crate) struct Watch {
     roots: Vec<PathBuf>,
-    targets: Targets,
+    targets: Arc<Targets>,
     watcher: Option<RecommendedWatcher>,
     sender: Sender<Signal>,
     signals: Receiver<Signal>,
@@ -64,7 +67,7 @@ impl Watch {
     /// Watches from now on.
     pub(crate) fn new(roots: Vec<PathBuf>) -> Self {
         let (sender, signals) = mpsc::channel();
-        let mut watch = Self { roots, targets: Targets::default(), watcher: None, sender, signals };
+        let mut watch = Self { roots, targets: Arc::default(), watcher: None, sender, signals };
         watch.arm();
         watch
     }
@@ -109,15 +112,17 @@ impl Watch {
 
     /// Watches what there is now: a folder that was replaced is another folder.
     fn arm(&mut self) {
-        let targets = Targets::of(&self.roots);
+        let targets = Arc::new(Targets::of(&self.roots));
         if self.watcher.is_some() && targets == self.targets {
             return;
         }
-        let sender = self.sender.clone();
-        let armed = notify::recommended_watcher(move |event| hear(&sender, event)).and_then(|mut watcher| {
-            targets.iter().try_for_each(|(path, mode)| watcher.watch(path, mode))?;
-            Ok(watcher)
-        });
+        let (sender, wanted) = (self.sender.clone(), Arc::clone(&targets));
+        let armed = notify::recommended_watcher(move |event| hear(&sender, &wanted, event)).and_then(
+            |mut watcher| {
+                targets.iter().try_for_each(|(path, mode)| watcher.watch(path, mode))?;
+                Ok(watcher)
+            },
+        );
         if let (Err(error), false) = (&armed, self.targets == targets) {
             tracing::warn!(%error, "the manifests cannot be watched; they are looked at every second instead");
         }
@@ -126,7 +131,13 @@ impl Watch {
 }
 
 /// Passes on what may be a change.
-fn hear(sender: &Sender<Signal>, event: notify::Result<notify::Event>) {
+fn hear(sender: &Sender<Signal>, wanted: &Targets, event: notify::Result<notify::Event>) {
+    let elsewhere = |event: &notify::Event| {
+        !event.paths.is_empty() && !event.paths.iter().any(|path| wanted.concern(path))
+    };
+    if event.as_ref().is_ok_and(elsewhere) {
+        return;
+    }
     if let Some(heard) = Heard::of(event) {
         // An error means that nobody waits any more.
         let _ = sender.send(Signal::Heard(heard));
