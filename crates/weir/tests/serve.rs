@@ -169,7 +169,7 @@ async fn a_broken_file_keeps_the_last_good_set() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_change_that_breaks_a_route_is_told() -> anyhow::Result<()> {
-    let mut scene = Scene::start(QUICK).await?;
+    let scene = Scene::start(QUICK).await?;
     scene.manifests.remove("service-new")?;
     let line = scene.weir.logged("WR-MISSING-SERVICE").await?;
     ensure!(line.contains("ERROR") && line.contains("default/shop"), "{line}");

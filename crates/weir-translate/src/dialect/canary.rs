@@ -2,7 +2,7 @@
 
 use weir_model::Code;
 
-use super::policy::Refused;
+use super::policy::{Refused, inert};
 use crate::{
     Dialect,
     draft::CanaryPolicy,
@@ -70,8 +70,10 @@ fn note_not_canary(setting: Setting<'_>, notes: &mut Notes) {
 }
 
 fn legacy_affinity(settings: &Settings<'_>, notes: &mut Notes) -> bool {
-    let Some(setting) = settings.get("affinity-canary-behavior") else { return false };
-    if !matches!(setting.value, "sticky" | "legacy") {
+    let Some(setting) = settings.filled("affinity-canary-behavior") else { return false };
+    if !settings.dialect.is_nginx() {
+        inert(settings, setting.name, "Higress keeps no client on a canary, as if it said legacy", notes);
+    } else if !matches!(setting.value, "sticky" | "legacy") {
         let value = quote(setting.value);
         let message = format!("{value} is neither sticky nor legacy; sticky applies. Write one of them.");
         notes.annotation(Code::InvalidAnnotation, setting.key, message);

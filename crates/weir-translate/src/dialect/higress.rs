@@ -66,7 +66,7 @@ fn with_weight(mut policy: CanaryPolicy, settings: &Settings<'_>, notes: &mut No
         settings.filled("canary-by-header-value").or_else(|| settings.filled("canary-by-header-pattern"));
     if policy.overrides.is_empty() && dangling.is_none() {
         policy.weight = policy::weight(settings, notes);
-        policy.total = policy::total(settings, notes).filter(|total| *total > 0).unwrap_or(DEFAULT_TOTAL);
+        policy.total = total(settings, notes);
     } else {
         for name in BY_WEIGHT {
             let idle = settings.get(name).is_some_and(|setting| setting.value == "0");
@@ -81,6 +81,14 @@ fn with_weight(mut policy: CanaryPolicy, settings: &Settings<'_>, notes: &mut No
         }
     }
     policy
+}
+
+fn total(settings: &Settings<'_>, notes: &mut Notes) -> u32 {
+    let total = policy::total(settings, notes);
+    if total == Some(0) {
+        inert(settings, "canary-weight-total", "a total of 0 counts as none; 100 applies", notes);
+    }
+    total.filter(|total| *total > 0).unwrap_or(DEFAULT_TOTAL)
 }
 
 /// `always`; with a value, `always` or the value as a pattern; with a pattern, anything containing it.

@@ -97,7 +97,12 @@ fn add_canaries(split: &mut Split, canaries: &Pairing<'_>, world: World<'_>, out
         let Claim { draft, route } = canary.claim;
         let backend = resolve(draft, &route.arms[0], world, output);
         let arm = split.add_arm(Arm { backend, weight, headers: headers(canary) });
-        overrides.extend(canary.policy.overrides.iter().map(|entry| (entry, arm)));
+        for entry in &canary.policy.overrides {
+            if entry.always && overrides.iter().any(|(earlier, _)| earlier.predicate == entry.predicate) {
+                output.findings.push(taken(canary, entry));
+            }
+            overrides.push((entry, arm));
+        }
     }
     overrides.sort_by_key(|(entry, _)| entry.tier);
     for (entry, arm) in overrides {
@@ -106,6 +111,14 @@ fn add_canaries(split: &mut Split, canaries: &Pairing<'_>, world: World<'_>, out
     if let Some(affinity) = split.affinity.as_mut().filter(|_| canaries[0].policy.legacy_affinity) {
         affinity.canary = CanaryAffinity::Legacy;
     }
+}
+
+fn taken(canary: &Canary<'_>, entry: &CanaryOverride) -> Finding {
+    let message = format!(
+        "An older canary of this path already decides about requests with {}; this one gets none of them. Choose another condition.",
+        entry.predicate
+    );
+    finding(Code::InertAnnotation, canary, message)
 }
 
 fn headers(canary: &Canary<'_>) -> HeaderEdits {
@@ -174,6 +187,12 @@ fn higress_weights(canaries: &Pairing<'_>, findings: &mut Vec<Finding>) -> (u32,
         let message =
             format!("The share is exactly {weight} of {total}; upstream cut it down to whole percents.");
         findings.push(finding(Code::Deviation, canary, message));
+    }
+    for canary in by_weight().skip(1).filter(|canary| canary.policy.total != first) {
+        let message = format!(
+            "Only the total of the path's oldest canary with a weight counts, which is {first}. Write the same total."
+        );
+        findings.push(finding(Code::InertAnnotation, canary, message));
     }
     let weights = canaries.iter().map(|canary| canary.policy.weight).collect();
     (u32::try_from(total - sum).unwrap_or(u32::MAX), weights)

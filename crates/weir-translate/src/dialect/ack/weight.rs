@@ -3,7 +3,10 @@
 use weir_model::Code;
 
 use super::invalid;
-use crate::{notes::Notes, settings::Setting};
+use crate::{
+    notes::{Notes, quote},
+    settings::Setting,
+};
 
 /// Above this a weight is taken for a mistake.
 const MAX_WEIGHT: u32 = 1_000_000_000;
@@ -19,7 +22,11 @@ enum WeightError {
 
 /// Reads the weights. `None` if invalid; empty if all are zero, which means the same as no annotation.
 pub(super) fn read<'a>(setting: Setting<'a>, notes: &mut Notes) -> Option<Vec<(&'a str, u32)>> {
-    match parse(setting.value) {
+    let parsed = parse(setting.value);
+    if let Ok(weights) = &parsed {
+        note_repeated(setting, weights, notes);
+    }
+    match parsed.map(last_of_each) {
         Ok(weights) if weights.iter().all(|(_, weight)| *weight == 0) && weights.len() > 1 => {
             let message = "All weights are zero, which counts as no weights. Give one service a weight.";
             notes.annotation(Code::InertAnnotation, setting.key, message);
@@ -34,12 +41,30 @@ pub(super) fn read<'a>(setting: Setting<'a>, notes: &mut Notes) -> Option<Vec<(&
 }
 
 fn parse(text: &str) -> Result<Vec<(&str, u32)>, WeightError> {
-    text.split(',').try_fold(Vec::new(), |mut weights, entry| {
-        let (service, weight) = parse_entry(entry)?;
+    text.split(',').map(parse_entry).collect()
+}
+
+/// Of repeated entries the last counts, as upstream.
+fn last_of_each(entries: Vec<(&str, u32)>) -> Vec<(&str, u32)> {
+    entries.into_iter().fold(Vec::new(), |mut weights, (service, weight)| {
         weights.retain(|(known, _)| *known != service);
         weights.push((service, weight));
-        Ok(weights)
+        weights
     })
+}
+
+fn note_repeated(setting: Setting<'_>, entries: &[(&str, u32)], notes: &mut Notes) {
+    let repeated = entries
+        .iter()
+        .enumerate()
+        .find(|(index, (service, _))| entries[..*index].iter().any(|(earlier, _)| earlier == service));
+    if let Some((_, (service, weight))) = repeated {
+        let service = quote(service);
+        let message = format!(
+            "{service} is named more than once; its last weight, {weight}, counts. Remove the others."
+        );
+        notes.annotation(Code::InertAnnotation, setting.key, message);
+    }
 }
 
 fn parse_entry(entry: &str) -> Result<(&str, u32), WeightError> {
@@ -66,7 +91,7 @@ mod tests {
             ("a: 1, a: 2", &[("a", 2)]),
         ];
         for (text, expected) in cases {
-            assert_eq!(parse(text).unwrap(), *expected, "{text}");
+            assert_eq!(last_of_each(parse(text).unwrap()), *expected, "{text}");
         }
     }
 
