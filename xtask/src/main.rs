@@ -4,9 +4,11 @@
 //!   test    every test of the workspace, closing with one line of counts
 //!   lint    formatting, clippy, documentation, layering, tidiness, dependencies
 //!   bench   Weir beside nginx, HAProxy and Envoy; writes docs/benchmarks.md
+//!   cluster a real Kubernetes node on this machine, for end-to-end tests
 //! ```
 
 mod bench;
+mod cluster;
 mod lint;
 mod out;
 mod packages;
@@ -34,6 +36,8 @@ enum Verb {
     Lint,
     /// Measure Weir beside nginx, HAProxy and Envoy
     Bench(bench::Args),
+    /// Start, end or feed a real Kubernetes node on this machine
+    Cluster(cluster::Args),
     /// Serve as the benchmark's origin until stdin closes
     #[command(hide = true)]
     Origin(bench::origin::Args),
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Cluster(args) => cluster::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Origin(args) => bench::origin::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Load(args) => bench::load::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -1,6 +1,6 @@
 //! Debian packages that the tests and benchmarks use.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, bail};
 
@@ -13,6 +13,8 @@ pub(crate) enum Need {
     Tests,
     /// The benchmarks alone.
     Bench,
+    /// The cluster for end-to-end tests.
+    Cluster,
 }
 
 struct Package {
@@ -31,12 +33,40 @@ const PACKAGES: &[Package] = &[
     Package { name: "haproxy", program: "haproxy", need: Need::Bench, why: "a peer" },
     Package { name: "python3-venv", program: "python3", need: Need::Bench, why: "fetches Envoy, a peer" },
     Package { name: "util-linux", program: "taskset", need: Need::Bench, why: "pins programs to cores" },
+    Package { name: "runc", program: "runc", need: Need::Cluster, why: "runs containers" },
+    Package {
+        name: "containernetworking-plugins",
+        program: "/usr/lib/cni/bridge",
+        need: Need::Cluster,
+        why: "joins pods to the node's network",
+    },
+    Package { name: "nftables", program: "nft", need: Need::Cluster, why: "kube-proxy's rules" },
+    Package {
+        name: "iptables",
+        program: "iptables",
+        need: Need::Cluster,
+        why: "kubelet's and the plugins' rules",
+    },
+    Package {
+        name: "conntrack",
+        program: "conntrack",
+        need: Need::Cluster,
+        why: "kube-proxy clears connections",
+    },
+    Package { name: "iproute2", program: "ip", need: Need::Cluster, why: "the node's network" },
+    Package { name: "procps", program: "sysctl", need: Need::Cluster, why: "the node forwards packets" },
 ];
+
+impl Package {
+    fn is_there(&self) -> bool {
+        self.program.starts_with('/') && Path::new(self.program).is_file() || run::has(self.program)
+    }
+}
 
 /// Installs what is missing, or says exactly what to install.
 pub(crate) fn ensure(need: Need) -> anyhow::Result<()> {
-    let wanted = PACKAGES.iter().filter(|package| need == Need::Bench || package.need == Need::Tests);
-    let missing: Vec<_> = wanted.filter(|package| !run::has(package.program)).collect();
+    let wanted = PACKAGES.iter().filter(|package| package.need == need || package.need == Need::Tests);
+    let missing: Vec<_> = wanted.filter(|package| !package.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
