@@ -9,9 +9,9 @@
 
 mod binaries;
 mod control;
-mod image;
 mod network;
 mod node;
+mod pause;
 mod pki;
 mod place;
 mod processes;

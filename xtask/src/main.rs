@@ -4,11 +4,13 @@
 //!   test    every test of the workspace, closing with one line of counts
 //!   lint    formatting, clippy, documentation, layering, tidiness, dependencies
 //!   bench   Weir beside nginx, HAProxy and Envoy; writes docs/benchmarks.md
+//!   image   Weir as an OCI image in a tar file
 //!   cluster a real Kubernetes node on this machine, for end-to-end tests
 //! ```
 
 mod bench;
 mod cluster;
+mod image;
 mod lint;
 mod out;
 mod packages;
@@ -38,6 +40,8 @@ enum Verb {
     Bench(bench::Args),
     /// Start, end or feed a real Kubernetes node on this machine
     Cluster(cluster::Args),
+    /// Pack Weir as an OCI image in a tar file
+    Image(image::Args),
     /// Serve as the benchmark's origin until stdin closes
     #[command(hide = true)]
     Origin(bench::origin::Args),
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Cluster(args) => cluster::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Origin(args) => bench::origin::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Load(args) => bench::load::run(&args).map(|()| ExitCode::SUCCESS),
     };

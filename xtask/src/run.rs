@@ -23,6 +23,13 @@ pub(crate) fn cache() -> PathBuf {
         .unwrap_or_else(|| env::temp_dir().join("weir-cache"))
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let metadata = output(&mut cargo(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    Ok(metadata["target_directory"].as_str().context("cargo names its target folder")?.into())
+}
+
 /// A program of the path or of the cache, in the workspace.
 pub(crate) fn tool(program: &str) -> Command {
     let mut command = Command::new(program);

@@ -10,7 +10,6 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use serde_json::Value;
 use tempfile::TempDir;
 use weir_testkit::certs::{Authority, Leaf};
 
@@ -90,9 +89,7 @@ fn build(weir: bool) -> anyhow::Result<PathBuf> {
         build.args(["--package", "weir"]);
     }
     run::run(&mut build)?;
-    let metadata = run::output(&mut run::cargo(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Value = serde_json::from_str(&metadata)?;
-    Ok(metadata["target_directory"].as_str().context("cargo names its target folder")?.into())
+    run::target()
 }
 
 fn certificates(folder: &Path) -> anyhow::Result<Leaf> {

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{
     control::{kubeconfig, kubectl},
-    image,
     network::{CLUSTER_PODS, NODE_ADDRESS, PODS},
+    pause,
     place::{Place, text},
     processes,
 };
@@ -25,13 +25,17 @@ pub(super) fn start(place: &Place) -> anyhow::Result<()> {
     let config = place.write("containerd.toml", &containerd(place))?;
     processes::start(place, "containerd", &[format!("--config={}", config.display())])?;
     processes::wait("containerd", CONTAINERD, || ctr(place, &["version"]))?;
-    import(place, &image::pause(place)?)?;
+    import(place, &pause::tar(place)?)?;
     let config = place.write("kubelet.json", &kubelet(place).to_string())?;
     processes::start(place, "kubelet", &kubelet_flags(place, &config))?;
     processes::start(place, "kube-proxy", &kube_proxy(place))?;
     let node = format!("node/{NAME}");
     processes::wait("the node", READY, || {
         kubectl(place, &["wait", "--for=condition=Ready", &node, "--timeout=1s"])
+    })?;
+    // Pods are refused until the controller manager has made it.
+    processes::wait("the default service account", READY, || {
+        kubectl(place, &["get", "serviceaccount", "default", "--namespace=default"])
     })
 }
 
@@ -80,7 +84,7 @@ fn containerd(place: &Place) -> String {
         root = folder("containerd"),
         state = folder("containerd-state"),
         socket = text(&place.containerd_socket()),
-        pause = image::PAUSE,
+        pause = pause::NAME,
         cni = folder("cni"),
     )
 }

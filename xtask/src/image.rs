@@ -1,53 +1,53 @@
-//! Images as OCI tar files (image-spec 1.1), made without a container engine.
+//! `cargo xtask image`, and images in general: OCI tar files (image-spec 1.1), made without a container engine.
 
 use std::{
     fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use super::place::Place;
-use crate::run;
+use crate::{out, run};
 
-/// The image that holds a pod's namespaces.
-pub(super) const PAUSE: &str = "weir.dev/pause:1";
+/// The image that the tests run.
+const NAME: &str = "weir.dev/weir:dev";
 
-/// Waits for a signal, and that's all.
-const PAUSE_SOURCE: &str = "#include <signal.h>\n#include <unistd.h>\n\
-    static void quit(int s) { (void)s; _exit(0); }\n\
-    int main(void) { signal(SIGTERM, quit); signal(SIGINT, quit); for (;;) pause(); }\n";
+/// Arguments of the verb.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where the tar goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Builds the program without shared libraries, since the image holds nothing else, and packs it.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut build = run::cargo(["build", "--release", "--package", "weir", "--target", &target]);
+    run::run(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    let program = run::target()?.join(&target).join("release/weir");
+    Image { name: NAME, entrypoint: "/weir", files: &[("weir", &program)] }.write(&args.out)?;
+    out::say(format_args!("{NAME} in {}", args.out.display()));
+    Ok(())
+}
 
 /// An image of one layer.
 #[derive(Debug)]
-pub(super) struct Image<'i> {
-    pub(super) name: &'i str,
-    pub(super) entrypoint: &'i str,
+pub(crate) struct Image<'i> {
+    pub(crate) name: &'i str,
+    pub(crate) entrypoint: &'i str,
     /// Where each file goes, and where it is.
-    pub(super) files: &'i [(&'i str, &'i Path)],
-}
-
-/// The tar of the pause image, made if it is not there.
-pub(super) fn pause(place: &Place) -> anyhow::Result<PathBuf> {
-    let (source, program) = (place.build.join("pause.c"), place.build.join("pause"));
-    let tar = place.build.join("pause.tar");
-    if !tar.is_file() {
-        fs::write(&source, PAUSE_SOURCE)?;
-        run::output(Command::new("cc").args(["-static", "-O2", "-o"]).arg(&program).arg(&source))?;
-        Image { name: PAUSE, entrypoint: "/pause", files: &[("pause", &program)] }.write(&tar)?;
-    }
-    Ok(tar)
+    pub(crate) files: &'i [(&'i str, &'i Path)],
 }
 
 // === impl Image ===
 
 impl Image<'_> {
     /// Writes the tar.
-    pub(super) fn write(&self, to: &Path) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, to: &Path) -> anyhow::Result<()> {
         let layer = self.layer()?;
         let config = self.config(&digest(&layer)).to_string().into_bytes();
         let manifest = manifest(&config, &layer).to_string().into_bytes();
