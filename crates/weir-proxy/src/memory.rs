@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    path::Path,
     sync::atomic::{AtomicU8, Ordering},
 };
 
@@ -11,6 +12,29 @@ use std::{
 const SHED: u64 = 90;
 /// Per cent of the limit from which no connection is accepted.
 const REFUSE: u64 = 95;
+
+/// Where a container sees its own control group.
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// The files of a version of control groups.
+struct Files {
+    limit: &'static str,
+    current: &'static str,
+    stat: &'static str,
+    /// The line of `stat` with the file pages that nobody has used for a while.
+    inactive: &'static str,
+}
+
+/// Version 2, then version 1, whose limit is a huge number where there is none.
+const GROUPS: &[Files] = &[
+    Files { limit: "memory.max", current: "memory.current", stat: "memory.stat", inactive: "inactive_file" },
+    Files {
+        limit: "memory/memory.limit_in_bytes",
+        current: "memory/memory.usage_in_bytes",
+        stat: "memory/memory.stat",
+        inactive: "total_inactive_file",
+    },
+];
 
 /// What the memory allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,24 +65,28 @@ impl Gauge {
 
     /// Looks at the control group of this process; without a limit there is no pressure.
     pub(crate) fn look(&self) {
-        let pressure = read().unwrap_or_default();
+        let pressure = GROUPS.iter().find_map(|files| files.read(Path::new(ROOT))).unwrap_or_default();
         if self.0.swap(pressure as u8, Ordering::Relaxed) != pressure as u8 {
             tracing::warn!(?pressure, "memory pressure changed");
         }
     }
 }
 
-/// The files of cgroup v2 as a container sees its own.
-fn read() -> Option<Pressure> {
-    let number = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse().ok();
-    let limit = number("memory.max")?;
-    let stat = fs::read_to_string("/sys/fs/cgroup/memory.stat").ok()?;
-    Some(pressure(number("memory.current")?, reclaimable(&stat), limit))
+// === impl Files ===
+
+impl Files {
+    /// `None` without these files, or without a limit.
+    fn read(&self, root: &Path) -> Option<Pressure> {
+        let text = |name: &str| fs::read_to_string(root.join(name)).ok();
+        let number = |name: &str| text(name)?.trim().parse().ok();
+        let reclaimable = reclaimable(&text(self.stat)?, self.inactive);
+        Some(pressure(number(self.current)?, reclaimable, number(self.limit)?))
+    }
 }
 
 /// File pages that the kernel takes back before it kills anyone.
-fn reclaimable(stat: &str) -> u64 {
-    let line = stat.lines().find_map(|line| line.strip_prefix("inactive_file "));
+fn reclaimable(stat: &str, inactive: &str) -> u64 {
+    let line = stat.lines().find_map(|line| line.strip_prefix(inactive)?.strip_prefix(' '));
     line.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
@@ -88,6 +116,27 @@ mod tests {
             assert_eq!(pressure(current, file, 1_000), expected, "{current} - {file}");
         }
         assert_eq!(pressure(5, 0, 0), Pressure::None);
-        assert_eq!(reclaimable("anon 7\ninactive_file 42\n"), 42);
+        assert_eq!(reclaimable("anon 7\ninactive_file 42\n", "inactive_file"), 42);
+    }
+
+    #[test]
+    fn both_versions_of_control_groups_are_read() -> std::io::Result<()> {
+        let read = |root: &Path| GROUPS.iter().find_map(|files| files.read(root));
+        let root = tempfile::tempdir()?;
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text);
+        assert_eq!(read(root.path()), None);
+        fs::create_dir(root.path().join("memory"))?;
+        write("memory/memory.limit_in_bytes", "1000\n")?;
+        write("memory/memory.usage_in_bytes", "960\n")?;
+        write("memory/memory.stat", "inactive_file 500\ntotal_inactive_file 40\n")?;
+        assert_eq!(read(root.path()), Some(Pressure::Shed));
+        write("memory.max", "1000\n")?;
+        write("memory.current", "960\n")?;
+        write("memory.stat", "inactive_file 0\n")?;
+        assert_eq!(read(root.path()), Some(Pressure::Refuse));
+        write("memory.max", "max\n")?;
+        fs::remove_dir_all(root.path().join("memory"))?;
+        assert_eq!(read(root.path()), None);
+        Ok(())
     }
 }
