@@ -176,13 +176,11 @@ async fn preface(worker: &Worker, wire: &Wire<TcpStream>, slot: &mut Slot) -> Op
 async fn secure(open: Open, acceptor: TlsAcceptor, stream: TcpStream, peer: Peer) {
     let worker = &open.0;
     let timer = worker.wheel.timer();
-    let mut handshake = Box::pin(acceptor.accept(stream));
-    let limit = worker.config.limits.head;
-    let Ok(Ok(stream)) = timer.within(limit, |cx| handshake.as_mut().poll(cx)).await else {
+    let handshake = Box::pin(acceptor.accept(stream));
+    let Ok(Ok(stream)) = timer.limited(worker.config.limits.head, handshake).await else {
         worker.counters().tls_failures.add(1);
         return;
     };
-    drop(handshake);
     let (_, session) = stream.get_ref();
     let name = session.server_name().map(str::to_ascii_lowercase);
     if session.alpn_protocol() == Some(b"h2") {

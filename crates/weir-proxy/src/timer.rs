@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
+    pin::pin,
     rc::Rc,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -147,6 +148,12 @@ impl Timer {
             self.wheel.file(Rc::clone(&self.entry), deadline);
         }
         Poll::Pending
+    }
+
+    /// Runs a future to its end, or until `limit` has passed since it first had to wait.
+    pub(crate) async fn limited<F: Future>(&self, limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+        let mut future = pin!(future);
+        self.within(limit, |cx| future.as_mut().poll(cx)).await
     }
 
     /// Polls until the result is there or `limit` has passed since it first was not.

@@ -72,8 +72,7 @@ pub(crate) async fn connect(
     limit: Duration,
     now: Instant,
 ) -> Result<Connection, WireError> {
-    let mut dial = std::pin::pin!(dial(address, security));
-    let socket = timer.within(limit, |cx| dial.as_mut().poll(cx)).await??;
+    let socket = timer.limited(limit, dial(address, security)).await??;
     Ok(Connection { wire: Wire::new(socket), slot: Slot::Empty, reused: false, idle_until: now + IDLE })
 }
 

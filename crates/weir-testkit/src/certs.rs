@@ -49,10 +49,18 @@ impl Authority {
     /// # Errors
     /// When a name can't be in a certificate.
     pub fn leaf(&self, names: &[&str]) -> anyhow::Result<Leaf> {
-        let key = KeyPair::generate()?;
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names.clone())?;
         params.distinguished_name.push(DnType::CommonName, names.first().context("no name")?.as_str());
+        self.issue(&params)
+    }
+
+    /// A certificate as described, with a new key.
+    ///
+    /// # Errors
+    /// When what is described can't be in a certificate.
+    pub fn issue(&self, params: &CertificateParams) -> anyhow::Result<Leaf> {
+        let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Leaf { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
     }

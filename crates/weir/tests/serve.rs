@@ -80,12 +80,7 @@ impl Scene {
     }
 
     async fn version_becomes(&self, expected: &str) -> anyhow::Result<()> {
-        let started = Instant::now();
-        while self.version().await? != expected {
-            ensure!(started.elapsed() < PATIENCE, "never {expected}\n{}", self.weir.log());
-            sleep(LOOK).await;
-        }
-        Ok(())
+        version_becomes(&self.weir, expected).await
     }
 
     async fn metric_becomes(&self, line: &str) -> anyhow::Result<()> {
@@ -107,6 +102,16 @@ fn shop(weight: u32) -> Ingress {
 async fn version(http: SocketAddr, host: &str) -> anyhow::Result<String> {
     let response = client::get(http, host, "/", &[]).await?;
     Ok(response.headers.get("x-version").unwrap_or("none").to_owned())
+}
+
+/// Waits until the shop is served by a version.
+async fn version_becomes(weir: &WeirProcess, expected: &str) -> anyhow::Result<()> {
+    let started = Instant::now();
+    while version(weir.http(), "shop.test").await? != expected {
+        ensure!(started.elapsed() < PATIENCE, "never {expected}\n{}", weir.log());
+        sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,12 +225,7 @@ async fn a_mounted_config_map_is_followed() -> anyhow::Result<()> {
     ensure!(version(weir.http(), "shop.test").await? == "old");
     publish("..two", 100)?;
     fs::remove_dir_all(mount.path().join("..one"))?;
-    let started = Instant::now();
-    while version(weir.http(), "shop.test").await? != "new" {
-        ensure!(started.elapsed() < PATIENCE, "the link is not followed\n{}", weir.log());
-        sleep(LOOK).await;
-    }
-    Ok(())
+    version_becomes(&weir, "new").await
 }
 
 #[tokio::test]
@@ -241,12 +241,7 @@ async fn a_single_file_is_followed_when_replaced() -> anyhow::Result<()> {
     weir.ready().await?;
     ensure!(version(weir.http(), "shop.test").await? == "old");
     scene.manifests.ingress(&shop(100))?;
-    let started = Instant::now();
-    while version(weir.http(), "shop.test").await? != "new" {
-        ensure!(started.elapsed() < PATIENCE, "the file is not followed\n{}", weir.log());
-        sleep(LOOK).await;
-    }
-    Ok(())
+    version_becomes(&weir, "new").await
 }
 
 #[tokio::test]

@@ -3,10 +3,8 @@
 use std::{fs, net::IpAddr};
 
 use anyhow::Context as _;
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType,
-};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
+use weir_testkit::certs::Authority;
 
 use super::{network, place::Place};
 
@@ -17,26 +15,17 @@ const API_ADDRESSES: &[&str] = &[network::NODE_ADDRESS, "10.96.0.1", "127.0.0.1"
 /// Writes the authority, the API server's certificate, the key for service account tokens, and a kubeconfig
 /// each for the administrator and the node.
 pub(super) fn write(place: &Place) -> anyhow::Result<()> {
-    let issuer = authority(place)?;
-    api_server(place, &issuer)?;
+    let authority = Authority::new()?;
+    fs::write(place.pki("ca.crt"), &authority.certificate_pem)?;
+    api_server(place, &authority)?;
     let tokens = KeyPair::generate()?;
     fs::write(place.pki("tokens.key"), tokens.serialize_pem())?;
     fs::write(place.pki("tokens.pub"), tokens.public_key_pem())?;
-    user(place, &issuer, "admin", "system:masters", "admin")?;
-    user(place, &issuer, "node", "system:nodes", &format!("system:node:{}", super::node::NAME))
+    user(place, &authority, "admin", "system:masters", "admin")?;
+    user(place, &authority, "node", "system:nodes", &format!("system:node:{}", super::node::NAME))
 }
 
-fn authority(place: &Place) -> anyhow::Result<Issuer<'static, KeyPair>> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.distinguished_name = named("cluster authority", None);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    fs::write(place.pki("ca.crt"), params.self_signed(&key)?.pem())?;
-    Ok(Issuer::new(params, key))
-}
-
-fn api_server(place: &Place, issuer: &Issuer<'_, KeyPair>) -> anyhow::Result<()> {
+fn api_server(place: &Place, authority: &Authority) -> anyhow::Result<()> {
     let names: Vec<String> = API_NAMES.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = named("kube-apiserver", None);
@@ -44,21 +33,15 @@ fn api_server(place: &Place, issuer: &Issuer<'_, KeyPair>) -> anyhow::Result<()>
         params.subject_alt_names.push(SanType::IpAddress(address.parse::<IpAddr>()?));
     }
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    save(place, "api", &params, issuer)
+    save(place, "api", &params, authority)
 }
 
 /// A client certificate, and the kubeconfig that uses it.
-fn user(
-    place: &Place,
-    issuer: &Issuer<'_, KeyPair>,
-    file: &str,
-    group: &str,
-    name: &str,
-) -> anyhow::Result<()> {
+fn user(place: &Place, authority: &Authority, file: &str, group: &str, name: &str) -> anyhow::Result<()> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.distinguished_name = named(name, Some(group));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    save(place, file, &params, issuer)?;
+    save(place, file, &params, authority)?;
     let path = |suffix: &str| place.pki(&format!("{file}.{suffix}")).display().to_string();
     let config = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "weir",
@@ -81,15 +64,9 @@ fn named(name: &str, group: Option<&str>) -> DistinguishedName {
     distinguished
 }
 
-fn save(
-    place: &Place,
-    file: &str,
-    params: &CertificateParams,
-    issuer: &Issuer<'_, KeyPair>,
-) -> anyhow::Result<()> {
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, issuer)?;
-    fs::write(place.pki(&format!("{file}.crt")), certificate.pem())?;
-    fs::write(place.pki(&format!("{file}.key")), key.serialize_pem())?;
+fn save(place: &Place, file: &str, params: &CertificateParams, authority: &Authority) -> anyhow::Result<()> {
+    let leaf = authority.issue(params)?;
+    fs::write(place.pki(&format!("{file}.crt")), leaf.certificate_pem)?;
+    fs::write(place.pki(&format!("{file}.key")), leaf.key_pem)?;
     Ok(())
 }

@@ -62,12 +62,11 @@ impl Try<'_> {
             match body.ready()? {
                 None => body.wait(&self.timers.up).await?,
                 Some(Piece::Data) => {
-                    let mut sending = std::pin::pin!(writer.data(Bytes::copy_from_slice(body.bytes())));
-                    self.timers.up.within(self.limits.send, |cx| sending.as_mut().poll(cx)).await??;
+                    let bytes = Bytes::copy_from_slice(body.bytes());
+                    self.timers.up.limited(self.limits.send, writer.data(bytes)).await??;
                 }
                 Some(Piece::End) => {
-                    let mut ending = std::pin::pin!(writer.end(body.bytes()));
-                    self.timers.up.within(self.limits.send, |cx| ending.as_mut().poll(cx)).await??;
+                    self.timers.up.limited(self.limits.send, writer.end(body.bytes())).await??;
                     self.uploaded.set(true);
                     return Ok(());
                 }

@@ -127,8 +127,7 @@ impl Sink for H2Sink<'_> {
         self.sent += bytes.len() as u64;
         let State::Body(writer) = &self.state else { return Ok(()) };
         let limit = self.worker.config.limits.client_idle;
-        let mut sending = std::pin::pin!(writer.data(Bytes::copy_from_slice(bytes)));
-        Ok(timer.within(limit, |cx| sending.as_mut().poll(cx)).await??)
+        Ok(timer.limited(limit, writer.data(Bytes::copy_from_slice(bytes))).await??)
     }
 
     async fn flush(&mut self, _: &Timer) -> Result<(), ClientGone> {
@@ -138,8 +137,7 @@ impl Sink for H2Sink<'_> {
     async fn end(&mut self, trailers: &[u8], timer: &Timer) -> Result<(), ClientGone> {
         let State::Body(writer) = &mut self.state else { return Ok(()) };
         let limit = self.worker.config.limits.client_idle;
-        let mut ending = std::pin::pin!(writer.end(trailers));
-        Ok(timer.within(limit, |cx| ending.as_mut().poll(cx)).await??)
+        Ok(timer.limited(limit, writer.end(trailers)).await??)
     }
 }
 

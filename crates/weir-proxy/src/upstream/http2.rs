@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
-    pin::pin,
     rc::Rc,
     time::Duration,
 };
@@ -109,8 +108,7 @@ impl Shared {
                 let _turn = Turn(self);
                 return Ok(self.add(connect(address, security, timer, limit).await?));
             }
-            let mut connected = pin!(self.connected.notified());
-            timer.within(limit, |cx| connected.as_mut().poll(cx)).await?;
+            timer.limited(limit, self.connected.notified()).await?;
         }
     }
 
@@ -148,8 +146,7 @@ async fn connect(
         let socket = dial(address, security).await?;
         builder().handshake(Adapter::new(socket)).await.map_err(std::io::Error::other)
     };
-    let mut handshake = pin!(handshake);
-    let (sender, connection) = timer.within(limit, |cx| handshake.as_mut().poll(cx)).await??;
+    let (sender, connection) = timer.limited(limit, handshake).await??;
     tokio::task::spawn_local(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%address, %error, "an HTTP/2 connection to an endpoint broke");
