@@ -71,6 +71,14 @@ fn all_set<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>) -> BTreeMap<K, Option
 // === impl Delta ===
 
 impl Delta {
+    /// Lets a later change follow this one: together they are one change.
+    pub fn then(&mut self, later: Self) {
+        self.hosts.extend(later.hosts);
+        self.backends.extend(later.backends);
+        self.tls.extend(later.tls);
+        self.certificates.extend(later.certificates);
+    }
+
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()

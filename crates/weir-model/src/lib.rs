@@ -36,7 +36,7 @@ pub use filter::{
 pub use finding::{Code, Finding, Severity};
 pub use host::{Host, HostName, InvalidHost};
 pub use name::{HeaderName, InvalidHeaderName, Kind, ObjectRef};
-pub use pattern::{InvalidPattern, Pattern};
+pub use pattern::{Cover, InvalidPattern, Pattern};
 pub use predicate::{Absent, Case, Condition, Predicate, Subject, Test};
 pub use rule::{MatchPath, PathType, Rule, RuleOrigin};
 pub use split::{

@@ -20,9 +20,12 @@ const TEXT_LIMIT: usize = 16 * 1024;
 
 /// How much of the value a pattern has to cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cover {
+pub enum Cover {
+    /// Anywhere in it, minding the case: see [`Pattern::search`].
     Anywhere,
+    /// All of it, minding the case: see [`Pattern::whole`].
     Whole,
+    /// From its start, in any case: see [`Pattern::path`].
     Start,
 }
 
@@ -53,7 +56,7 @@ impl Pattern {
     /// # Errors
     /// When the text is not a pattern within the limits.
     pub fn search(text: &str) -> Result<Self, InvalidPattern> {
-        Self::compile(text, Cover::Anywhere, false)
+        Self::new(text, Cover::Anywhere)
     }
 
     /// Matches the whole value and minds the case, as Envoy does.
@@ -61,7 +64,7 @@ impl Pattern {
     /// # Errors
     /// When the text is not a pattern within the limits.
     pub fn whole(text: &str) -> Result<Self, InvalidPattern> {
-        Self::compile(text, Cover::Whole, false)
+        Self::new(text, Cover::Whole)
     }
 
     /// Matches from the start of a path in any case, as the nginx location `~* "^…"` does.
@@ -69,17 +72,21 @@ impl Pattern {
     /// # Errors
     /// When the text is not a pattern within the limits.
     pub fn path(text: &str) -> Result<Self, InvalidPattern> {
-        Self::compile(text, Cover::Start, true)
+        Self::new(text, Cover::Start)
     }
 
-    fn compile(text: &str, cover: Cover, any_case: bool) -> Result<Self, InvalidPattern> {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// When the text is not a pattern within the limits.
+    pub fn new(text: &str, cover: Cover) -> Result<Self, InvalidPattern> {
         if text.len() > TEXT_LIMIT {
             return Err(InvalidPattern::TooLarge);
         }
         let hir = regex_syntax::ParserBuilder::new()
             .unicode(false)
             .utf8(false)
-            .case_insensitive(any_case)
+            .case_insensitive(cover == Cover::Start)
             .nest_limit(100)
             .build()
             .parse(&literal_classes(text))
@@ -108,6 +115,11 @@ impl Pattern {
     /// How many capture groups there are, without the match itself.
     pub fn groups(&self) -> usize {
         self.regex.captures_len() - 1
+    }
+
+    /// How much of the value it has to cover.
+    pub fn cover(&self) -> Cover {
+        self.cover
     }
 
     /// The pattern as it was written.

@@ -173,6 +173,21 @@ impl Translator {
         &self.blueprint
     }
 
+    /// The Secrets that served Ingresses name, in no order. Nobody has to read any other.
+    pub fn secrets(&self) -> impl Iterator<Item = ObjectRef> {
+        let reference =
+            |(namespace, name): &Name| ObjectRef::new(Kind::Secret, namespace.clone(), name.clone());
+        self.uses.hosts_of_secret.keys().map(reference)
+    }
+
+    /// Every Ingress, in no order, and whether it is served.
+    pub fn ingresses(&self) -> impl Iterator<Item = (ObjectRef, bool)> {
+        self.objects.ingresses.iter().map(|((namespace, name), entry)| {
+            let id = ObjectRef::new(Kind::Ingress, namespace.clone(), name.clone());
+            (id, matches!(entry.outcome, Outcome::Served(_)))
+        })
+    }
+
     /// Everything there is to say about the objects, sorted, each once.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<_> = class::findings(&self.objects.classes).collect();

@@ -30,18 +30,18 @@ pub(crate) struct Admin {
 // === impl Admin ===
 
 impl Admin {
-    /// Listens at an address.
+    /// Serves a router at an address.
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub(crate) fn start(address: SocketAddr, status: Arc<Status>) -> anyhow::Result<Self> {
+    pub(crate) fn start(address: SocketAddr, router: Router) -> anyhow::Result<Self> {
         let failed = || format!("the admin listener cannot listen on {address} (--admin moves it)");
         let listener = TcpListener::bind(address).with_context(failed)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let serving = move || runtime.block_on(serve(listener, status, stopped));
+        let serving = move || runtime.block_on(serve(listener, router, stopped));
         let thread = std::thread::Builder::new().name("admin".into()).spawn(serving)?;
         Ok(Self { address, stop, thread })
     }
@@ -58,14 +58,18 @@ impl Admin {
     }
 }
 
-async fn serve(listener: TcpListener, status: Arc<Status>, stopped: oneshot::Receiver<()>) {
-    let router = Router::new()
+/// What a data plane answers.
+pub(crate) fn data_plane(status: Arc<Status>) -> Router {
+    Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/v1/table", get(table))
         .route("/v1/findings", get(all_findings))
-        .with_state(status);
+        .with_state(status)
+}
+
+async fn serve(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) {
     let serving = async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         axum::serve(listener, router).await

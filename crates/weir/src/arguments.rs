@@ -1,9 +1,13 @@
 //! Arguments that several verbs have.
 
+mod traffic;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use weir_translate::{Config, Dialect};
+
+pub(crate) use traffic::{Traffic, address};
 
 /// Bad usage, or input that cannot be read.
 pub(crate) const UNUSABLE: u8 = 2;

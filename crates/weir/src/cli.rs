@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{arguments::UNUSABLE, demo, explain, lint, output, serve};
+use crate::{arguments::UNUSABLE, controller, demo, explain, lint, output, proxy, serve};
 
 /// A Kubernetes ingress controller and proxy for gray release: part of the traffic, chosen by header,
 /// cookie, query parameter or weight, goes to a new version.
@@ -21,6 +21,8 @@ enum Verb {
     Explain(explain::Arguments),
     Lint(lint::Arguments),
     Demo(demo::Arguments),
+    Controller(controller::Arguments),
+    Proxy(proxy::Arguments),
 }
 
 /// Runs the program with the arguments of the process.
@@ -31,6 +33,8 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Lint(arguments) => lint::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Controller(arguments) => controller::run(arguments),
+        Verb::Proxy(arguments) => proxy::run(arguments),
     };
     done.unwrap_or_else(|error| {
         output::note(format_args!("weir: {error:#}"));

@@ -13,14 +13,17 @@
 mod admin;
 mod arguments;
 mod cli;
+mod controller;
 mod demo;
 mod duration;
 pub mod explain;
 mod findings;
 mod lint;
 mod output;
+mod proxy;
 mod runtime;
 mod serve;
+mod signals;
 pub mod source;
 
 pub use cli::main;

@@ -24,3 +24,11 @@ pub(crate) fn count(number: usize, word: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {word}{plural}")
 }
+
+/// Sends log lines to standard error; standard output belongs to the access log.
+pub(crate) fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("WEIR_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    log.with_writer(io::stderr).with_ansi(false).init();
+}

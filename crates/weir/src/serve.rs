@@ -1,7 +1,6 @@
 //! `weir serve`: a data plane that follows a folder of manifests.
 
 mod arguments;
-mod signals;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -10,10 +9,11 @@ use anyhow::Context as _;
 pub(crate) use arguments::Arguments;
 
 use crate::{
-    admin::Admin,
+    admin::{self, Admin},
     findings::Counts,
-    output::{count, note},
+    output::{self, count, note},
     runtime::{Runtime, status::Status},
+    signals::Signals,
 };
 
 /// How many findings are printed at the start.
@@ -24,19 +24,20 @@ const SHOWN: usize = 20;
 /// # Errors
 /// When a manifest cannot be read or an address cannot be listened on.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    log();
+    output::log();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("no runtime")?.block_on(serve(arguments))
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let signals = signals::Signals::new().context("signals cannot be handled")?;
+    let mut signals = Signals::new().context("signals cannot be handled")?;
     let status = Arc::new(Status::default());
-    let admin = Admin::start(arguments.admin(), Arc::clone(&status))?;
+    let admin = Admin::start(arguments.admin(), admin::data_plane(Arc::clone(&status)))?;
     let delay = arguments.shutdown_delay();
     let (roots, reading) = (arguments.roots(), arguments.reading(admin.address()));
     let runtime = Runtime::start(roots, reading, arguments.proxy(), status)?;
     announce(&runtime, &admin);
+    signals.next().await;
     signals.shutdown(runtime.proxy(), delay).await;
     let proxy = runtime.unfollow();
     admin.stop();
@@ -66,12 +67,4 @@ fn announce(runtime: &Runtime, admin: &Admin) {
         let all = format!("http://{}/v1/findings", admin.address());
         note(format_args!("and {more} more findings; all of them: weir lint -f PATH, or {all}"));
     }
-}
-
-/// Sends log lines to standard error; standard output belongs to the access log.
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WEIR_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    log.with_writer(std::io::stderr).with_ansi(false).init();
 }

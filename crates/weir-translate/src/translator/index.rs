@@ -37,6 +37,11 @@ impl<K: Eq + Hash, V: Eq + Hash> Index<K, V> {
         self.0.get(key).into_iter().flatten()
     }
 
+    /// The keys that have values, in no order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.keys()
+    }
+
     /// Whether the key has values.
     pub(super) fn contains(&self, key: &K) -> bool {
         self.0.contains_key(key)

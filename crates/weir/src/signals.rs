@@ -22,9 +22,8 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for a signal, then shuts the data plane down.
+    /// Shuts the data plane down, as the first signal asks for.
     pub(crate) async fn shutdown(mut self, proxy: &Proxy, delay: Duration) {
-        self.next().await;
         tracing::info!(
             "shutting down: accepting for another {delay:?} (--shutdown-delay), then finishing what is in flight; a second signal ends at once"
         );
@@ -34,7 +33,8 @@ impl Signals {
         }
     }
 
-    async fn next(&mut self) {
+    /// Waits for a signal.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

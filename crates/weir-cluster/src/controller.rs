@@ -1,0 +1,138 @@
+//! All of it together.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use kube::Client;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use weir_fleet::{Hub, Serving};
+use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Service};
+
+use crate::{
+    client,
+    index::{Change, Index, Outlets, View},
+    keep::Keep,
+    lease, secrets,
+    tokens::Tokens,
+    watch::follow,
+};
+
+/// What a controller is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What its objects in the API are called.
+    pub name: String,
+    /// Where they are.
+    pub namespace: String,
+    /// The pod's name.
+    pub identity: String,
+    /// Where proxies connect.
+    pub fleet: SocketAddr,
+    /// As which DNS names they know it.
+    pub fleet_names: Vec<String>,
+    /// Namespace and name of the proxies' service account.
+    pub proxy_account: (String, String),
+    /// Namespaces whose Secrets may be read; none means all.
+    pub secret_namespaces: Vec<String>,
+    /// How objects are read.
+    pub reading: weir_translate::Config,
+}
+
+/// A running controller. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Controller {
+    hub: Arc<Hub>,
+    view: watch::Receiver<Arc<View>>,
+    ready: watch::Receiver<bool>,
+    leads: Option<watch::Receiver<bool>>,
+    serving: Serving,
+    tasks: JoinSet<()>,
+    lease: tokio::task::JoinHandle<()>,
+}
+
+// === impl Controller ===
+
+impl Controller {
+    /// Connects to the API server and starts to follow it.
+    ///
+    /// # Errors
+    /// When there is no way to the API, or an address cannot be listened on.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let client = client::client().await.context("no way to the API server")?;
+        let keep = Arc::new(Keep::new(&client, &config.namespace, &config.name, config.fleet_names.clone()));
+        keep.look().await.context("the controllers' authority")?;
+        let run = format!("{}/{:016x}", config.identity, fastrand::u64(..));
+        let hub = Arc::new(Hub::new(run));
+        let (namespace, account) = &config.proxy_account;
+        let tokens = Arc::new(Tokens::new(client.clone(), namespace, account));
+        let serving = Serving::start(config.fleet, keep.tls(b"h2")?, Arc::clone(&hub), tokens).await;
+        let serving = serving.with_context(|| format!("listening on {} for proxies", config.fleet))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { keep.tend().await });
+        let (view, ready) = index(&client, &config, &hub, &mut tasks)?;
+        let (leads, leading) = watch::channel(false);
+        let lease = tokio::spawn(async move {
+            let name = format!("{}-controller", config.name);
+            lease::take_part(client, &config.namespace, &name, &config.identity, &leads).await;
+        });
+        Ok(Self { hub, view, ready, leads: Some(leading), serving, tasks, lease })
+    }
+
+    /// What proxies are told, and who they are.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Everything there is to say about the objects.
+    pub fn view(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// Whether proxies get their configuration from it.
+    pub fn ready(&self) -> watch::Receiver<bool> {
+        self.ready.clone()
+    }
+
+    /// Whether this one writes status and events.
+    pub fn leads(&self) -> bool {
+        self.leads.as_ref().is_some_and(|leads| *leads.borrow())
+    }
+
+    /// Where proxies connect.
+    pub fn fleet(&self) -> SocketAddr {
+        self.serving.address
+    }
+
+    /// Ends, and lets the next leader in at once.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        self.leads = None;
+        if self.lease.await.is_err() {
+            tracing::error!("the task that holds the Lease panicked");
+        }
+    }
+}
+
+type Views = (watch::Receiver<Arc<View>>, watch::Receiver<bool>);
+
+/// The watches, and the thread that translates.
+fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<()>) -> anyhow::Result<Views> {
+    let (sender, changes) = mpsc::unbounded_channel::<Change>();
+    let (view, views) = watch::channel(Arc::default());
+    let (wanted, named) = watch::channel(std::collections::BTreeSet::new());
+    let (ready, is_ready) = watch::channel(false);
+    let index = Index::new(config.reading.clone(), Arc::clone(hub), Outlets { view, wanted, ready });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let thread = std::thread::Builder::new().name("index".into());
+    thread.spawn(move || runtime.block_on(index.run(changes))).context("starting a thread")?;
+    tasks.spawn(follow::<Ingress>(client.clone(), sender.clone()));
+    tasks.spawn(follow::<IngressClass>(client.clone(), sender.clone()));
+    tasks.spawn(follow::<Service>(client.clone(), sender.clone()));
+    tasks.spawn(follow::<EndpointSlice>(client.clone(), sender.clone()));
+    let (client, namespaces) = (client.clone(), config.secret_namespaces.clone());
+    tasks.spawn(async move { secrets::follow(client, &namespaces, named, sender).await });
+    Ok((views, is_ready))
+}

@@ -1,0 +1,327 @@
+//! From watched objects to what proxies are told.
+//!
+//! ```text
+//!  Change… ─► collect (all that is there, at most every few milliseconds) ─► Translator ─► pending Delta
+//!      ─► wait for Secrets that are named for the first time ─► Hub::publish     (a moment later) ─► View
+//! ```
+//!
+//! It runs on a thread of its own: translating never holds up a watch, a heartbeat or a proxy's stream.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, error::TryRecvError},
+        watch,
+    },
+    time::{Instant, timeout_at},
+};
+use weir_fleet::Hub;
+use weir_model::{Code, Delta, Finding, Kind, ObjectRef};
+use weir_translate::{
+    Config, Translator,
+    object::{Object, Secret},
+};
+
+use crate::watched::Address;
+
+/// The least time between two translations; what comes meanwhile is translated together.
+const TOGETHER: Duration = Duration::from_millis(2);
+/// The most changes that are taken in before a translation: during a flood others wait no longer than this.
+const AT_ONCE: usize = 5_000;
+/// How long a change waits for a Secret that it names: an answer of the API server usually takes 5 ms.
+const SECRETS: Duration = Duration::from_secs(1);
+/// How long after a change its findings are collected, which costs as much as there are objects.
+const VIEW: Duration = Duration::from_millis(200);
+
+/// What watches tell.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// An object is as here.
+    Seen(Seen),
+    /// An object is gone.
+    Gone(ObjectRef),
+    /// An object is there but says what no API server should let pass.
+    Unreadable(ObjectRef, String),
+    /// All objects of a kind have been listed.
+    Listed(Kind),
+    /// What became of reading a Secret.
+    Secret(ObjectRef, Reading),
+}
+
+/// An object with what matters beside the translation.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) object: Object,
+    pub(crate) uid: Arc<str>,
+    pub(crate) addresses: Vec<Address>,
+}
+
+/// What became of reading a Secret.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    There(Box<Secret>),
+    Missing,
+    Failed(String),
+}
+
+/// Everything there is to say about the objects, some moments ago.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// All findings, sorted.
+    pub findings: Vec<Finding>,
+    /// Every Ingress of the cluster.
+    pub ingresses: Vec<IngressView>,
+    /// Hosts, rules and backends that are served.
+    pub served: Served,
+}
+
+/// How much is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Host names.
+    pub hosts: usize,
+    /// Rules of all hosts.
+    pub rules: usize,
+    /// Service ports.
+    pub backends: usize,
+}
+
+/// An Ingress as far as its status is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressView {
+    /// Which.
+    pub id: ObjectRef,
+    /// This very object, and not one of the same name.
+    pub uid: Arc<str>,
+    /// Whether it belongs to a class that is served.
+    pub served: bool,
+    /// What its status says.
+    pub addresses: Vec<Address>,
+}
+
+/// The thread's state.
+#[derive(Debug)]
+pub(crate) struct Index {
+    translator: Translator,
+    facts: HashMap<ObjectRef, Facts>,
+    /// Kinds of which the first list is not complete.
+    unlisted: BTreeSet<Kind>,
+    secrets: Secrets,
+    unreadable: BTreeMap<ObjectRef, Finding>,
+    /// Translated and not published.
+    pending: Option<(Delta, Instant)>,
+    hub: Arc<Hub>,
+    out: Outlets,
+}
+
+#[derive(Debug)]
+struct Facts {
+    uid: Arc<str>,
+    addresses: Vec<Address>,
+}
+
+/// Where results go.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    pub(crate) view: watch::Sender<Arc<View>>,
+    /// The Secrets to read.
+    pub(crate) wanted: watch::Sender<BTreeSet<ObjectRef>>,
+    /// Whether something has been published.
+    pub(crate) ready: watch::Sender<bool>,
+}
+
+/// What is known of Secrets.
+#[derive(Debug, Default)]
+struct Secrets {
+    /// Read at least once, or found missing.
+    looked_at: BTreeSet<ObjectRef>,
+    findings: BTreeMap<ObjectRef, Finding>,
+}
+
+// === impl Index ===
+
+impl Index {
+    pub(crate) fn new(config: Config, hub: Arc<Hub>, out: Outlets) -> Self {
+        Self {
+            translator: Translator::new(config),
+            facts: HashMap::new(),
+            unlisted: [Kind::Ingress, Kind::IngressClass, Kind::Service, Kind::EndpointSlice].into(),
+            secrets: Secrets::default(),
+            unreadable: BTreeMap::new(),
+            pending: None,
+            hub,
+            out,
+        }
+    }
+
+    /// Runs until nobody sends changes any more.
+    pub(crate) async fn run(mut self, mut changes: UnboundedReceiver<Change>) {
+        let mut view_due: Option<Instant> = None;
+        let mut translated = Instant::now();
+        loop {
+            let pending = self.pending.as_ref().map(|(_, since)| *since + SECRETS);
+            let wake = [pending, view_due].into_iter().flatten().min();
+            let first = match wake {
+                Some(wake) => timeout_at(wake, changes.recv()).await.ok(),
+                None => Some(changes.recv().await),
+            };
+            match first {
+                Some(None) => return,
+                Some(Some(first)) => {
+                    self.take(first);
+                    tokio::time::sleep_until(translated + TOGETHER).await;
+                    if !self.take_all(&mut changes) {
+                        return;
+                    }
+                    self.translate();
+                    translated = Instant::now();
+                    view_due = view_due.or(Some(translated + VIEW));
+                }
+                None => {}
+            }
+            self.publish();
+            if view_due.is_some_and(|due| due <= Instant::now()) {
+                view_due = None;
+                self.show();
+            }
+        }
+    }
+
+    /// Takes in what has come meanwhile. Returns false when nothing more will come.
+    fn take_all(&mut self, changes: &mut UnboundedReceiver<Change>) -> bool {
+        for _ in 0..AT_ONCE {
+            match changes.try_recv() {
+                Ok(change) => self.take(change),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::Seen(Seen { object, uid, addresses }) => {
+                let id = object.id();
+                self.unreadable.remove(&id);
+                if id.kind == Kind::Ingress {
+                    self.facts.insert(id, Facts { uid, addresses });
+                }
+                // Creation times of the API server say which is older.
+                self.translator.apply(object, 0);
+            }
+            Change::Gone(id) => {
+                self.unreadable.remove(&id);
+                self.facts.remove(&id);
+                self.translator.delete(&id);
+            }
+            Change::Unreadable(id, reason) => {
+                tracing::error!(object = %id, "cannot be read, the version before it stays: {reason}");
+                let message = format!(
+                    "The object cannot be read: {reason}. The version before it stays in force; correct the object."
+                );
+                let finding = Finding::new(Code::UnreadableDocument, id.clone(), "", message);
+                self.unreadable.insert(id, finding);
+            }
+            Change::Listed(kind) => drop(self.unlisted.remove(&kind)),
+            Change::Secret(id, reading) => self.take_secret(id, reading),
+        }
+    }
+
+    /// A Secret that is deleted while it is in use stays in use: taking a working certificate away helps
+    /// nobody.
+    fn take_secret(&mut self, id: ObjectRef, reading: Reading) {
+        let first = self.secrets.looked_at.insert(id.clone());
+        match reading {
+            Reading::There(secret) => {
+                self.secrets.findings.remove(&id);
+                self.translator.apply(Object::Secret(Arc::new(*secret)), 0);
+            }
+            Reading::Missing if first => {}
+            Reading::Missing => {
+                let message = "The Secret is gone. The certificate that it held stays in use until the controllers restart; make the Secret again, or take it out of the Ingress.";
+                let finding = Finding::new(Code::MissingSecret, id.clone(), "", message);
+                self.secrets.findings.insert(id, finding);
+            }
+            Reading::Failed(reason) => {
+                let message = format!(
+                    "The Secret cannot be read: {reason}. What was read before stays in use; see that the controller may get Secrets in this namespace."
+                );
+                let finding = Finding::new(Code::MissingSecret, id.clone(), "", message);
+                self.secrets.findings.insert(id, finding);
+            }
+        }
+    }
+
+    fn translate(&mut self) {
+        if !self.unlisted.is_empty() {
+            return;
+        }
+        let delta = self.translator.translate();
+        if !delta.hosts.is_empty() || !*self.out.ready.borrow() {
+            self.want_secrets();
+        }
+        let opening = !*self.out.ready.borrow();
+        match &mut self.pending {
+            Some((pending, _)) => pending.then(delta),
+            None if opening || !delta.is_empty() => self.pending = Some((delta, Instant::now())),
+            None => {}
+        }
+    }
+
+    /// Has the Secrets read that are named now, and forgets the others.
+    fn want_secrets(&mut self) {
+        let named: BTreeSet<ObjectRef> = self.translator.secrets().collect();
+        for id in self.secrets.looked_at.difference(&named) {
+            self.translator.delete(id);
+        }
+        self.secrets.looked_at.retain(|id| named.contains(id));
+        self.secrets.findings.retain(|id, _| named.contains(id));
+        self.out.wanted.send_if_modified(|wanted| {
+            let differs = *wanted != named;
+            *wanted = named;
+            differs
+        });
+    }
+
+    /// Publishes what is translated, as soon as every Secret has been looked at that it names.
+    fn publish(&mut self) {
+        let Some((_, since)) = &self.pending else { return };
+        let complete = self.out.wanted.borrow().iter().all(|id| self.secrets.looked_at.contains(id));
+        if !complete && since.elapsed() < SECRETS {
+            return;
+        }
+        if let Some((delta, _)) = self.pending.take() {
+            let position = self.hub.publish(&delta);
+            let (hosts, backends) = (delta.hosts.len(), delta.backends.len());
+            tracing::debug!(epoch = position.epoch, hosts, backends, "published");
+            self.out.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        }
+    }
+
+    fn show(&self) {
+        let blueprint = self.translator.blueprint();
+        let mut findings = self.translator.findings();
+        findings.extend(self.secrets.findings.values().chain(self.unreadable.values()).cloned());
+        findings.sort_unstable();
+        let ingress = |(id, served): (ObjectRef, bool)| {
+            let facts = self.facts.get(&id)?;
+            Some(IngressView { id, served, uid: Arc::clone(&facts.uid), addresses: facts.addresses.clone() })
+        };
+        let ingresses = self.translator.ingresses().filter_map(ingress).collect();
+        let served = Served {
+            hosts: blueprint.hosts.len(),
+            rules: blueprint.hosts.values().map(|host| host.rules.len()).sum(),
+            backends: blueprint.backends.len(),
+        };
+        self.out.view.send_replace(Arc::new(View { findings, ingresses, served }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Changes in, what proxies are told out. Time stands still unless nothing else can happen.
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use weir_model::Severity;
+use weir_translate::manifest;
+
+use super::*;
+
+const INGRESS: &str = r"
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: main, namespace: a }
+spec:
+  ingressClassName: weir
+  tls: [{ hosts: [a.example], secretName: pair }]
+  rules:
+  - host: a.example
+    http:
+      paths: [{ path: /, pathType: Prefix, backend: { service: { name: s, port: { number: 80 } } } }]
+";
+const PAIR: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata: { name: pair, namespace: a }\ntype: kubernetes.io/tls\n";
+const KINDS: [Kind; 4] = [Kind::Ingress, Kind::IngressClass, Kind::Service, Kind::EndpointSlice];
+
+/// An index on a task of its own.
+struct World {
+    hub: Arc<Hub>,
+    changes: UnboundedSender<Change>,
+    view: watch::Receiver<Arc<View>>,
+    wanted: watch::Receiver<BTreeSet<ObjectRef>>,
+    ready: watch::Receiver<bool>,
+}
+
+impl World {
+    fn new() -> Self {
+        let hub = Arc::new(Hub::new("run"));
+        let (view, views) = watch::channel(Arc::default());
+        let (wanted, named) = watch::channel(BTreeSet::new());
+        let (ready, is_ready) = watch::channel(false);
+        let config = Config { standalone: false, serving: true, ..Config::default() };
+        let index = Index::new(config, Arc::clone(&hub), Outlets { view, wanted, ready });
+        let (changes, received) = unbounded_channel();
+        tokio::spawn(index.run(received));
+        Self { hub, changes, view: views, wanted: named, ready: is_ready }
+    }
+
+    fn send(&self, change: Change) {
+        self.changes.send(change).unwrap();
+    }
+
+    fn apply(&self, text: &str) {
+        for object in manifest::read(text).unwrap().objects {
+            self.send(Change::Seen(Seen { object, uid: "u".into(), addresses: Vec::new() }));
+        }
+    }
+
+    fn listed(&self) {
+        KINDS.into_iter().for_each(|kind| self.send(Change::Listed(kind)));
+    }
+
+    fn secret(&self, reading: Reading) {
+        self.send(Change::Secret(pair(), reading));
+    }
+
+    async fn ready(&mut self) {
+        self.ready.wait_for(|ready| *ready).await.unwrap();
+    }
+
+    async fn finding(&mut self, code: Code) -> Finding {
+        let has = |view: &Arc<View>| view.findings.iter().any(|finding| finding.code == code);
+        let view = self.view.wait_for(has).await.unwrap();
+        view.findings.iter().find(|finding| finding.code == code).unwrap().clone()
+    }
+}
+
+fn pair() -> ObjectRef {
+    ObjectRef::new(Kind::Secret, "a", "pair")
+}
+
+fn read_pair() -> Reading {
+    let objects = manifest::read(PAIR).unwrap().objects;
+    match objects.into_iter().next() {
+        Some(Object::Secret(secret)) => Reading::There(Box::new(Secret::clone(&secret))),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_published_before_every_kind_is_listed() {
+    let mut world = World::new();
+    for kind in &KINDS[1..] {
+        world.send(Change::Listed(*kind));
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(world.hub.position().epoch, 0);
+    world.send(Change::Listed(KINDS[0]));
+    world.ready().await;
+    assert_eq!(world.hub.position().epoch, 1, "a cluster without Ingresses is a configuration, too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_waits_for_the_secret_that_it_names() {
+    let mut world = World::new();
+    world.apply(INGRESS);
+    world.listed();
+    let wanted = world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap().clone();
+    assert_eq!(wanted, BTreeSet::from([pair()]));
+    tokio::time::sleep(SECRETS / 2).await;
+    assert_eq!(world.hub.position().epoch, 0);
+    world.secret(read_pair());
+    world.ready().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_nobody_answers_for_does_not_hold_others_up() {
+    let mut world = World::new();
+    world.apply(INGRESS);
+    world.listed();
+    world.ready().await;
+    assert_eq!(world.finding(Code::MissingSecret).await.severity, Severity::Error);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_deleted_while_in_use_stays_in_use() {
+    let mut world = World::new();
+    world.apply(INGRESS);
+    world.listed();
+    world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap();
+    world.secret(read_pair());
+    world.ready().await;
+    // What was read is no certificate; that it is still there shows in this being said.
+    assert_eq!(world.finding(Code::InvalidSecret).await.object, pair());
+    world.secret(Reading::Missing);
+    assert!(world.finding(Code::MissingSecret).await.message.contains("stays in use"));
+    world.finding(Code::InvalidSecret).await;
+    world.secret(read_pair());
+    let restored = |view: &Arc<View>| view.findings.iter().all(|one| one.code != Code::MissingSecret);
+    world.view.wait_for(restored).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_that_nobody_names_are_forgotten() {
+    let mut world = World::new();
+    world.apply(INGRESS);
+    world.listed();
+    world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap();
+    world.secret(read_pair());
+    world.ready().await;
+    world.send(Change::Gone(ObjectRef::new(Kind::Ingress, "a", "main")));
+    world.wanted.wait_for(BTreeSet::is_empty).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_be_read_leaves_the_one_before_it() {
+    let mut world = World::new();
+    world.apply(&INGRESS.replace("  tls: [{ hosts: [a.example], secretName: pair }]\n", ""));
+    world.listed();
+    world.ready().await;
+    let before = world.hub.position();
+    let id = ObjectRef::new(Kind::Ingress, "a", "main");
+    world.send(Change::Unreadable(id.clone(), "it is broken".into()));
+    assert_eq!(world.finding(Code::UnreadableDocument).await.object, id);
+    assert_eq!(world.hub.position(), before);
+    assert_eq!(world.view.borrow().served.hosts, 1);
+}

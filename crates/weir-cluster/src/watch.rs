@@ -1,0 +1,157 @@
+//! One LIST and WATCH per kind, for as long as the controller runs.
+
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use kube::{
+    Api, Client,
+    api::ListParams,
+    runtime::{
+        WatchStreamExt as _,
+        utils::Backoff,
+        watcher::{self, Event},
+    },
+};
+use tokio::sync::mpsc::UnboundedSender;
+use weir_model::ObjectRef;
+
+use crate::{
+    client::WATCH,
+    index::{Change, Seen},
+    relist::{Known, Verdict},
+    watched::{Watchable, Watched},
+};
+
+/// Before a list that cannot be believed is asked for again.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// Objects of one answer.
+const PAGE: u32 = 500;
+
+/// Follows a kind until the receiver is gone.
+pub(crate) async fn follow<T: Watchable>(client: Client, changes: UnboundedSender<Change>) {
+    let api: Api<Watched<T>> = Api::all(client);
+    let mut events = pin!(events(api.clone()));
+    let mut known = Known::default();
+    let mut looks = FuturesUnordered::new();
+    loop {
+        let tell = |change| changes.send(change).is_ok();
+        let alive = tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Apply(object) | Event::InitApply(object)) => {
+                    known.seen(&object.id());
+                    tell(seen(object))
+                }
+                Some(Event::Delete(object)) => {
+                    known.gone(&object.id());
+                    tell(Change::Gone(object.id()))
+                }
+                Some(Event::Init) => {
+                    known.begin();
+                    true
+                }
+                Some(Event::InitDone) => {
+                    let gone = match known.complete() {
+                        Verdict::Gone(gone) => gone,
+                        Verdict::Doubtful(count) => {
+                            tracing::warn!(kind = T::NAME, count, "a new list lacks so many objects that it has to be confirmed; they stay in force");
+                            looks.push(look_again(api.clone()));
+                            Vec::new()
+                        }
+                    };
+                    gone.into_iter().all(|id| tell(Change::Gone(id))) && tell(Change::Listed(T::KIND))
+                }
+                None => false,
+            },
+            Some(there) = looks.next(), if !looks.is_empty() => {
+                let gone = known.confirmed(&there);
+                tracing::warn!(kind = T::NAME, count = gone.len(), "a second list confirms that these objects are gone");
+                gone.into_iter().all(|id| tell(Change::Gone(id)))
+            }
+        };
+        if !alive {
+            return;
+        }
+    }
+}
+
+/// Never ends, never fails: errors are logged once until they are over.
+fn events<T: Watchable>(api: Api<Watched<T>>) -> impl futures_util::Stream<Item = Event<Watched<T>>> {
+    let config = watcher::Config::default().timeout(WATCH).page_size(PAGE);
+    let mut failing = false;
+    watcher::watcher(api, config).backoff(Pauses::default()).filter_map(move |event| {
+        let event = match event {
+            Ok(event) => {
+                if std::mem::replace(&mut failing, false) {
+                    tracing::info!(kind = T::NAME, "watching again");
+                }
+                Some(event)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(kind = T::NAME, "cannot watch ({error}); what is in force stays");
+                }
+                None
+            }
+        };
+        std::future::ready(event)
+    })
+}
+
+fn seen<T: Watchable>(object: Watched<T>) -> Change {
+    let (id, uid, addresses) = (object.id(), object.uid(), object.addresses);
+    match object.object {
+        Ok(object) => Change::Seen(Seen { object: object.object(), uid, addresses }),
+        Err(reason) => Change::Unreadable(id, reason),
+    }
+}
+
+/// The names of two complete lists, the second of a newer version than the first.
+async fn look_again<T: Watchable>(api: Api<Watched<T>>) -> BTreeSet<ObjectRef> {
+    let mut first: Option<u64> = None;
+    loop {
+        tokio::time::sleep(SECOND_LOOK).await;
+        let Ok((version, names)) = names(&api).await else { continue };
+        match first {
+            Some(first) if version > first => return names,
+            Some(_) => {}
+            None => first = Some(version),
+        }
+    }
+}
+
+/// A complete list without contents, from the store and not from a cache.
+async fn names<T: Watchable>(api: &Api<Watched<T>>) -> kube::Result<(u64, BTreeSet<ObjectRef>)> {
+    let list = api.list_metadata(&ListParams::default()).await?;
+    let version = list.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+    let name = |text: Option<String>| Arc::<str>::from(text.unwrap_or_default());
+    let id = |meta: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
+        ObjectRef::new(T::KIND, name(meta.namespace), name(meta.name))
+    };
+    Ok((version.unwrap_or(0), list.items.into_iter().map(|item| id(item.metadata)).collect()))
+}
+
+/// Between two tries: from a tenth of a second to two seconds, so that after an outage of the API server
+/// nobody waits long.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses {
+    failures: u32,
+}
+
+const FIRST: Duration = Duration::from_millis(100);
+const LAST: Duration = Duration::from_secs(2);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = (FIRST * 2u32.saturating_pow(self.failures)).min(LAST);
+        self.failures = (self.failures + 1).min(5);
+        Some(pause.mul_f64(0.5 + fastrand::f64() / 2.0))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}

@@ -1,0 +1,8 @@
+//! Generates the messages from `proto/fleet.proto`, without the protobuf compiler.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let files = protox::compile(["fleet.proto"], ["proto"])?;
+    tonic_prost_build::configure().bytes(".weir.fleet.v1.Resource.value").compile_fds(files)?;
+    Ok(())
+}

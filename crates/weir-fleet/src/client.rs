@@ -1,0 +1,343 @@
+//! The proxy's side: stays connected to some controller, and puts in force what it says.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Request, Status, Streaming,
+    metadata::MetadataValue,
+    transport::{Certificate, ClientTlsConfig, Endpoint},
+};
+use weir_model::Delta;
+
+use crate::{
+    Assembly, Position, Refused, Store,
+    proto::{
+        self, Acknowledgement, Counters, FromController, FromProxy, Hello, RouteCounters,
+        fleet_client::FleetClient, from_proxy::Message,
+    },
+};
+
+/// One message from a controller; the largest holds one host with all its rules.
+const FROM_CONTROLLER: usize = 64 << 20;
+const CONNECT: Duration = Duration::from_secs(2);
+/// How soon a controller that has gone without a word is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+/// Between two tries to connect: doubled from the first to the last, half of it at random.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// A stream that has lived this long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+/// Between two messages with counters.
+const COUNTING: Duration = Duration::from_secs(1);
+/// The least time between two saves: a burst of changes is saved once.
+const SAVING: Duration = Duration::from_secs(1);
+
+/// Where the controllers are, and how to be known there.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// `HOST:PORT`.
+    pub controller: String,
+    /// A file with the certificates of the authorities that the controller's may come from, in PEM.
+    pub authority: PathBuf,
+    /// A file with the token that says who this is. Both files are read at every connect.
+    pub token: PathBuf,
+    /// The pod's name.
+    pub identity: String,
+    /// The program's version.
+    pub version: String,
+}
+
+/// What the data plane has counted since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Accepted client connections.
+    pub connections: u64,
+    /// Client connections open now.
+    pub open: u64,
+    /// Requests sent again after a failure.
+    pub retries: u64,
+    /// Connections to endpoints that failed.
+    pub connect_failures: u64,
+    /// Requests cut off by the end of a shutdown.
+    pub force_closed: u64,
+    /// By route and service.
+    pub routes: Vec<RouteReading>,
+}
+
+/// The requests of one route to one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteReading {
+    /// `namespace/ingress`.
+    pub route: String,
+    /// `namespace/service`.
+    pub service: String,
+    /// By class of status: 1xx to 5xx.
+    pub statuses: Vec<u64>,
+    /// Requests without a complete response.
+    pub failures: u64,
+}
+
+/// The data plane.
+pub trait Apply {
+    /// Puts a change in force. The first is a whole configuration.
+    ///
+    /// # Errors
+    /// When the data plane cannot serve at all; that ends the client.
+    fn apply(&mut self, delta: &Delta) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Where it listens.
+    fn listeners(&self) -> Vec<String>;
+
+    /// What it has counted.
+    fn reading(&self) -> Reading;
+}
+
+/// The connection to the controllers.
+#[derive(Debug)]
+pub struct Client {
+    link: Link,
+    boot: String,
+    assembly: Assembly,
+    store: Option<Store>,
+    /// What was saved last, and when.
+    saved: Option<Position>,
+    save_at: Instant,
+}
+
+/// Why a stream ended.
+enum Ended {
+    /// It may be tried again.
+    Lost(String),
+    /// The data plane cannot serve.
+    Fatal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Status> for Ended {
+    fn from(status: Status) -> Self {
+        Self::Lost(format!("{}: {}", status.code(), status.message()))
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client that holds what the assembly holds.
+    pub fn new(link: Link, assembly: Assembly, store: Option<Store>) -> Self {
+        let boot = format!("{:016x}", fastrand::u64(..));
+        let saved = assembly.position().cloned();
+        Self { link, boot, assembly, store, saved, save_at: Instant::now() }
+    }
+
+    /// Follows the controllers until the future is dropped.
+    ///
+    /// # Errors
+    /// When the data plane cannot serve.
+    pub async fn follow(
+        mut self,
+        apply: &mut impl Apply,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let started = Instant::now();
+            match self.stream(apply).await {
+                Ended::Fatal(error) => return Err(error),
+                Ended::Lost(why) => {
+                    tracing::warn!(
+                        "no controller at {}: {why}; what is in force stays",
+                        self.link.controller
+                    );
+                }
+            }
+            self.save();
+            if started.elapsed() >= GOOD {
+                pause = FIRST_PAUSE;
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// One stream from its start to its end.
+    async fn stream(&mut self, apply: &mut impl Apply) -> Ended {
+        match self.open().await {
+            Ok((outbound, inbound)) => self.hold(outbound, inbound, apply).await,
+            Err(ended) => ended,
+        }
+    }
+
+    async fn open(&self) -> Result<(mpsc::Sender<FromProxy>, Streaming<FromController>), Ended> {
+        let read = |path: &PathBuf| {
+            fs::read_to_string(path).map_err(|error| Ended::Lost(format!("{}: {error}", path.display())))
+        };
+        let (authority, token) = (read(&self.link.authority)?, read(&self.link.token)?);
+        let lost = |error: tonic::transport::Error| Ended::Lost(chain(&error));
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
+        let endpoint = Endpoint::from_shared(format!("https://{}", self.link.controller)).map_err(lost)?;
+        let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
+        let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
+        let channel = endpoint.keep_alive_while_idle(true).tls_config(tls).map_err(lost)?;
+        let channel = channel.connect().await.map_err(lost)?;
+        let (outbound, said) = mpsc::channel(4);
+        let hello = self.hello();
+        outbound.try_send(hello).map_err(|_| Ended::Lost("the stream is closed".into()))?;
+        let mut request = Request::new(ReceiverStream::new(said));
+        let bearer = MetadataValue::try_from(format!("Bearer {}", token.trim()));
+        let bearer = bearer.map_err(|_| Ended::Lost("the token is not text".into()))?;
+        request.metadata_mut().insert("authorization", bearer);
+        let mut client = FleetClient::new(channel).max_decoding_message_size(FROM_CONTROLLER);
+        let inbound = client.follow(request).await?.into_inner();
+        Ok((outbound, inbound))
+    }
+
+    fn hello(&self) -> FromProxy {
+        let Link { identity, version, .. } = &self.link;
+        said(Message::Hello(Hello {
+            identity: identity.clone(),
+            boot: self.boot.clone(),
+            version: version.clone(),
+            holds: self.assembly.position().cloned().map(Into::into),
+        }))
+    }
+
+    async fn hold(
+        &mut self,
+        outbound: mpsc::Sender<FromProxy>,
+        mut inbound: Streaming<FromController>,
+        apply: &mut impl Apply,
+    ) -> Ended {
+        let mut counting = tokio::time::interval(COUNTING);
+        let mut counted = Reading::default();
+        let mut parts = Vec::new();
+        loop {
+            tokio::select! {
+                heard = inbound.message() => match heard {
+                    Ok(Some(part)) => match self.heard(part, &mut parts, apply) {
+                        Ok(None) => {}
+                        Ok(Some(answer)) => if outbound.send(answer).await.is_err() {
+                            return Ended::Lost("the stream is closed".into());
+                        },
+                        Err(ended) => return ended,
+                    },
+                    Ok(None) => return Ended::Lost("the controller ended the stream".into()),
+                    Err(status) => return status.into(),
+                },
+                _ = counting.tick() => {
+                    self.save_in_time();
+                    let reading = apply.reading();
+                    // A full channel is tried again at the next tick: counters are cumulative.
+                    if reading != counted
+                        && outbound.try_send(said(Message::Counters(reading.clone().into()))).is_ok()
+                    {
+                        counted = reading;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Collects the parts of a change; the last one puts it in force.
+    fn heard(
+        &mut self,
+        part: FromController,
+        parts: &mut Vec<proto::Resource>,
+        apply: &mut impl Apply,
+    ) -> Result<Option<FromProxy>, Ended> {
+        parts.extend(part.resources);
+        let position = part.position.ok_or_else(|| Ended::Lost("a change has no position".into()))?;
+        if part.more {
+            return Ok(None);
+        }
+        let resources = std::mem::take(parts);
+        let (delta, refused) = self.assembly.apply(position.clone().into(), part.complete, resources);
+        apply.apply(&delta).map_err(Ended::Fatal)?;
+        for Refused { resource, reason } in &refused {
+            tracing::error!(resource, "refused, the one before it stays: {reason}");
+        }
+        let (hosts, backends) = (delta.hosts.len(), delta.backends.len());
+        tracing::debug!(epoch = position.epoch, hosts, backends, "in force");
+        let refused = refused.into_iter().map(proto::Refused::from).collect();
+        let listeners = apply.listeners();
+        self.save_in_time();
+        Ok(Some(said(Message::Acknowledgement(Acknowledgement {
+            position: Some(position),
+            listeners,
+            refused,
+        }))))
+    }
+
+    fn save_in_time(&mut self) {
+        if Instant::now() >= self.save_at {
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        let Some(store) = &self.store else { return };
+        if self.saved.as_ref() == self.assembly.position() {
+            return;
+        }
+        self.save_at = Instant::now() + SAVING;
+        match store.save(&self.assembly) {
+            Ok(()) => self.saved = self.assembly.position().cloned(),
+            Err(error) => tracing::warn!(%error, "what is in force cannot be saved for a restart"),
+        }
+    }
+}
+
+fn said(message: Message) -> FromProxy {
+    FromProxy { message: Some(message) }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+// === counters and refusals as messages ===
+
+impl From<Reading> for Counters {
+    fn from(reading: Reading) -> Self {
+        let Reading { connections, open, retries, connect_failures, force_closed, routes } = reading;
+        let route = |route: RouteReading| {
+            let RouteReading { route, service, statuses, failures } = route;
+            RouteCounters { route, service, statuses, failures }
+        };
+        let routes = routes.into_iter().map(route).collect();
+        Self { connections, open, retries, connect_failures, force_closed, routes }
+    }
+}
+
+impl From<Counters> for Reading {
+    fn from(counters: Counters) -> Self {
+        let Counters { connections, open, retries, connect_failures, force_closed, routes } = counters;
+        let route = |route: RouteCounters| {
+            let RouteCounters { route, service, statuses, failures } = route;
+            RouteReading { route, service, statuses, failures }
+        };
+        let routes = routes.into_iter().map(route).collect();
+        Self { connections, open, retries, connect_failures, force_closed, routes }
+    }
+}
+
+impl From<proto::Refused> for Refused {
+    fn from(refused: proto::Refused) -> Self {
+        Self { resource: refused.resource, reason: refused.reason }
+    }
+}
+
+impl From<Refused> for proto::Refused {
+    fn from(refused: Refused) -> Self {
+        Self { resource: refused.resource, reason: refused.reason }
+    }
+}

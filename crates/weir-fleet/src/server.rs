@@ -1,0 +1,378 @@
+//! The controller's side: every proxy gets what it lacks, and one change at a time.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use futures_util::{Stream, StreamExt as _};
+use prost::Message as _;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use weir_model::Delta;
+
+use crate::{
+    Acknowledged, Ledger, Member, Members, Position, Refused,
+    client::Reading,
+    ledger::Update,
+    proto::{
+        FromController, FromProxy, Hello, Resource,
+        fleet_server::{Fleet, FleetServer},
+        from_proxy::Message,
+    },
+};
+
+/// Resources of one message together; a single larger one is sent alone.
+const PART: usize = 1 << 20;
+/// What a proxy may say in one message. Its counters are the largest: 500 routes of about 200 bytes.
+const FROM_PROXY: usize = 1 << 20;
+/// How long a stream lives, so that proxies spread over controllers again and show their token again.
+const STREAM_AGE: Duration = Duration::from_hours(1);
+/// How soon a peer that has gone without a word is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+/// What a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Handshakes in progress; further connections wait in the kernel.
+const HANDSHAKES: usize = 64;
+
+/// Says who a proxy is.
+#[tonic::async_trait]
+pub trait Authenticate: Send + Sync + 'static {
+    /// Looks at the token that a proxy shows.
+    async fn authenticate(&self, token: &str) -> Result<Identity, Denied>;
+}
+
+/// Who a proxy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The pod's name, if the token is bound to one.
+    pub pod: Option<String>,
+}
+
+/// Why a proxy is turned away.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The token is not one of a proxy.
+    #[error("the token is refused: {0}")]
+    Refused(String),
+    /// Nobody can tell now.
+    #[error("the token cannot be checked now: {0}")]
+    Unavailable(String),
+}
+
+/// What all streams share.
+#[derive(Debug)]
+pub struct Hub {
+    ledger: Mutex<Ledger>,
+    epoch: watch::Sender<u64>,
+    members: Members,
+    streams: AtomicU64,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+    /// Streams end when it is dropped.
+    _running: watch::Sender<()>,
+}
+
+// === impl Hub ===
+
+impl Hub {
+    /// A hub of a run, which no other has the name of. Proxies wait until something is published.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self {
+            ledger: Mutex::new(Ledger::new(run)),
+            epoch: watch::Sender::new(0),
+            members: Members::default(),
+            streams: AtomicU64::new(0),
+        }
+    }
+
+    /// Tells every proxy about a change. The first one is the whole configuration, even if it is empty.
+    pub fn publish(&self, delta: &Delta) -> Position {
+        let mut ledger = self.ledger();
+        ledger.record(delta);
+        let position = ledger.position();
+        drop(ledger);
+        self.epoch.send_if_modified(|epoch| std::mem::replace(epoch, position.epoch) != position.epoch);
+        position
+    }
+
+    /// What is published.
+    pub fn position(&self) -> Position {
+        self.ledger().position()
+    }
+
+    /// The connected proxies.
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    /// Serves proxies at an address.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(
+        address: SocketAddr,
+        tls: Arc<rustls::ServerConfig>,
+        hub: Arc<Hub>,
+        authenticate: Arc<dyn Authenticate>,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (running, ended) = watch::channel(());
+        let service = FleetServer::new(Service { hub, authenticate, ended });
+        let service = service.max_decoding_message_size(FROM_PROXY);
+        let server = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .add_service(service);
+        let incoming = incoming(listener, TlsAcceptor::from(tls));
+        let task = tokio::spawn(async move {
+            if let Err(error) = server.serve_with_incoming(incoming).await {
+                tracing::error!(%error, "the fleet's listener ended");
+            }
+        });
+        Ok(Self { address, task, _running: running })
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Connections that have come through their handshake.
+fn incoming(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+) -> impl Stream<Item = std::io::Result<TlsStream<TcpStream>>> {
+    let accepted = futures_util::stream::unfold(listener, async |listener| {
+        Some((listener.accept().await.map(|(stream, _)| stream), listener))
+    });
+    let handshakes = accepted.map(move |accepted| handshake(acceptor.clone(), accepted));
+    // One that fails concerns nobody else.
+    handshakes.buffer_unordered(HANDSHAKES).filter_map(async |done| done.map(Ok))
+}
+
+async fn handshake(
+    acceptor: TlsAcceptor,
+    accepted: std::io::Result<TcpStream>,
+) -> Option<TlsStream<TcpStream>> {
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a proxy's connection");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            return None;
+        }
+    };
+    // Without it a small change may wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+// === impl Service ===
+
+struct Service {
+    hub: Arc<Hub>,
+    authenticate: Arc<dyn Authenticate>,
+    /// Says nothing, and closes when the server ends.
+    ended: watch::Receiver<()>,
+}
+
+#[tonic::async_trait]
+impl Fleet for Service {
+    type FollowStream = Pin<Box<dyn Stream<Item = Result<FromController, Status>> + Send>>;
+
+    async fn follow(
+        &self,
+        request: Request<Streaming<FromProxy>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        let identity = self.identify(&request).await?;
+        let address = request.remote_addr();
+        let mut inbound = request.into_inner();
+        let Some(FromProxy { message: Some(Message::Hello(hello)) }) = inbound.message().await? else {
+            return Err(Status::invalid_argument("the first message is not a Hello"));
+        };
+        // One change is under way at a time, in parts.
+        let (outbound, parts) = mpsc::channel(2);
+        let stream = self.hub.streams.fetch_add(1, Ordering::Relaxed);
+        let conversation = Conversation::new(Arc::clone(&self.hub), identity, hello, address, stream);
+        let mut server = self.ended.clone();
+        tokio::spawn(async move {
+            let who = conversation.identity.clone();
+            let hub = Arc::clone(&conversation.hub);
+            let why = tokio::select! {
+                ended = conversation.hold(inbound, outbound) => match ended {
+                    Ok(()) => "the proxy ended the stream".to_owned(),
+                    Err(status) => status.message().to_owned(),
+                },
+                () = tokio::time::sleep(STREAM_AGE) => "the stream is old enough".to_owned(),
+                _ = server.changed() => "this controller ends".to_owned(),
+            };
+            hub.members.leave(&who, stream);
+            tracing::info!(proxy = who, "disconnected: {why}");
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(parts).map(Ok))))
+    }
+}
+
+impl Service {
+    async fn identify(&self, request: &Request<Streaming<FromProxy>>) -> Result<Identity, Status> {
+        let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| value.strip_prefix("Bearer "));
+        let token = token.ok_or_else(|| Status::unauthenticated("there is no bearer token"))?;
+        self.authenticate.authenticate(token).await.map_err(|denied| {
+            tracing::warn!(from = ?request.remote_addr(), "a proxy is turned away: {denied}");
+            match denied {
+                Denied::Refused(_) => Status::unauthenticated(denied.to_string()),
+                Denied::Unavailable(_) => Status::unavailable(denied.to_string()),
+            }
+        })
+    }
+}
+
+/// One proxy's stream.
+struct Conversation {
+    hub: Arc<Hub>,
+    identity: String,
+    held: Option<Position>,
+    /// Sent and not acknowledged yet.
+    awaited: Option<Position>,
+}
+
+impl Conversation {
+    fn new(
+        hub: Arc<Hub>,
+        identity: Identity,
+        hello: Hello,
+        address: Option<SocketAddr>,
+        stream: u64,
+    ) -> Self {
+        // What the cluster says counts more than what the proxy says.
+        let name = identity.pod.unwrap_or(hello.identity);
+        tracing::info!(proxy = name, version = hello.version, "connected");
+        hub.members.join(Member {
+            identity: name.clone(),
+            boot: hello.boot,
+            version: hello.version,
+            address,
+            since: SystemTime::now(),
+            acknowledged: None,
+            reading: Reading::default(),
+            stream,
+        });
+        Self { hub, identity: name, held: hello.holds.map(Position::from), awaited: None }
+    }
+
+    async fn hold(
+        mut self,
+        mut inbound: Streaming<FromProxy>,
+        outbound: mpsc::Sender<FromController>,
+    ) -> Result<(), Status> {
+        let mut epoch = self.hub.epoch.subscribe();
+        loop {
+            epoch.mark_unchanged();
+            let update = match self.awaited {
+                None => self.hub.ledger().since(self.held.as_ref()),
+                Some(_) => None,
+            };
+            if let Some(update) = update {
+                self.awaited = Some(update.position.clone());
+                for part in parts(update) {
+                    if outbound.send(part).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            tokio::select! {
+                said = inbound.message() => match said? {
+                    Some(said) => self.heard(said)?,
+                    None => return Ok(()),
+                },
+                changed = epoch.changed(), if self.awaited.is_none() => if changed.is_err() {
+                    return Ok(());
+                },
+            }
+        }
+    }
+
+    fn heard(&mut self, said: FromProxy) -> Result<(), Status> {
+        match said.message {
+            Some(Message::Acknowledgement(said)) => {
+                let position = said.position.map(Position::from);
+                if position.is_none() || position != self.awaited.take() {
+                    return Err(Status::failed_precondition("this epoch was not sent"));
+                }
+                let refused = said.refused.into_iter().map(Refused::from).collect::<Vec<_>>();
+                for Refused { resource, reason } in &refused {
+                    tracing::error!(proxy = self.identity, resource, "refused: {reason}");
+                }
+                self.held.clone_from(&position);
+                let position = position.unwrap_or_else(|| self.hub.position());
+                let at = SystemTime::now();
+                let acknowledged = Acknowledged { position, at, listeners: said.listeners, refused };
+                self.hub.members.acknowledged(&self.identity, acknowledged);
+            }
+            Some(Message::Counters(counters)) => self.hub.members.counted(&self.identity, counters),
+            // A later version may say more.
+            Some(Message::Hello(_)) | None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Cuts an update into messages of bounded size; at least one.
+fn parts(update: Update) -> Vec<FromController> {
+    let position = update.position;
+    let part = |resources, more| FromController {
+        position: Some(position.clone().into()),
+        complete: update.complete,
+        more,
+        resources,
+    };
+    let mut parts = Vec::new();
+    let (mut resources, mut size) = (Vec::<Resource>::new(), 0);
+    for resource in update.resources {
+        let length = resource.encoded_len();
+        if size + length > PART && !resources.is_empty() {
+            parts.push(part(std::mem::take(&mut resources), true));
+            size = 0;
+        }
+        size += length;
+        resources.push(resource);
+    }
+    parts.push(part(resources, false));
+    parts
+}

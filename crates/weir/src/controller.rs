@@ -1,0 +1,43 @@
+//! `weir controller`: follows the Kubernetes API and tells the proxies what to serve.
+
+mod admin;
+mod arguments;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context as _;
+use weir_cluster::Controller;
+
+pub(crate) use arguments::Arguments;
+
+use crate::{
+    admin::Admin,
+    output::{self, note},
+    signals::Signals,
+};
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// When there is no way to the API server, or an address cannot be listened on.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    output::log();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("no runtime")?.block_on(control(arguments))
+}
+
+async fn control(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new().context("signals cannot be handled")?;
+    let address = arguments.admin();
+    let controller = Arc::new(Controller::start(arguments.config()?).await?);
+    let admin = Admin::start(address, admin::router(Arc::clone(&controller)))?;
+    note(format_args!("listening fleet={}", controller.fleet()));
+    note(format_args!("listening admin={}", admin.address()));
+    signals.next().await;
+    tracing::info!("ending; proxies keep what they serve and follow another controller");
+    admin.stop();
+    if let Some(controller) = Arc::into_inner(controller) {
+        controller.stop().await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
