@@ -12,10 +12,14 @@ use weir_fleet::{Hub, Serving};
 use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Service};
 
 use crate::{
+    admission::{self, Classes, Reviewer},
     client,
     index::{Change, Index, Outlets, View},
     keep::Keep,
-    lease, secrets,
+    lead::{self, Desk},
+    lease,
+    publish::{self, Publish},
+    record, secrets,
     tokens::Tokens,
     watch::follow,
 };
@@ -31,12 +35,16 @@ pub struct Config {
     pub identity: String,
     /// Where proxies connect.
     pub fleet: SocketAddr,
+    /// Where the API server asks for reviews of Ingresses; nobody asks unless given.
+    pub webhook: Option<SocketAddr>,
     /// As which DNS names they know it.
     pub fleet_names: Vec<String>,
     /// Namespace and name of the proxies' service account.
     pub proxy_account: (String, String),
     /// Namespaces whose Secrets may be read; none means all.
     pub secret_namespaces: Vec<String>,
+    /// What the statuses of Ingresses say.
+    pub publish: Publish,
     /// How objects are read.
     pub reading: weir_translate::Config,
 }
@@ -44,11 +52,13 @@ pub struct Config {
 /// A running controller. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Controller {
+    identity: String,
     hub: Arc<Hub>,
     view: watch::Receiver<Arc<View>>,
     ready: watch::Receiver<bool>,
     leads: Option<watch::Receiver<bool>>,
     serving: Serving,
+    webhook: Option<SocketAddr>,
     tasks: JoinSet<()>,
     lease: tokio::task::JoinHandle<()>,
 }
@@ -71,14 +81,39 @@ impl Controller {
         let serving = Serving::start(config.fleet, keep.tls(b"h2")?, Arc::clone(&hub), tokens).await;
         let serving = serving.with_context(|| format!("listening on {} for proxies", config.fleet))?;
         let mut tasks = JoinSet::new();
+        let Views { view, ready, classes } = index(&client, &config, &hub, &mut tasks)?;
+        let mut webhook = None;
+        if let Some(address) = config.webhook {
+            let reviewer = Reviewer { classes, config: Arc::new(config.reading.clone()) };
+            let (address, serving) = admission::serve(address, keep.tls(b"http/1.1")?, reviewer).await?;
+            tasks.spawn(serving);
+            webhook = Some(address);
+        }
+        let bundle = keep.bundle();
         tasks.spawn(async move { keep.tend().await });
-        let (view, ready) = index(&client, &config, &hub, &mut tasks)?;
         let (leads, leading) = watch::channel(false);
+        let (addresses, ours) = watch::channel(None);
+        tasks.spawn(publish::follow(client.clone(), config.publish.clone(), addresses));
+        let desk = Desk {
+            client: client.clone(),
+            config: config.clone(),
+            view: view.clone(),
+            ours,
+            ready: ready.clone(),
+            bundle,
+        };
+        tasks.spawn(lead::lead(desk, leading.clone()));
+        let identity = config.identity.clone();
         let lease = tokio::spawn(async move {
             let name = format!("{}-controller", config.name);
             lease::take_part(client, &config.namespace, &name, &config.identity, &leads).await;
         });
-        Ok(Self { hub, view, ready, leads: Some(leading), serving, tasks, lease })
+        Ok(Self { identity, hub, view, ready, leads: Some(leading), serving, webhook, tasks, lease })
+    }
+
+    /// The pod's name.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// What proxies are told, and who they are.
@@ -101,6 +136,11 @@ impl Controller {
         self.leads.as_ref().is_some_and(|leads| *leads.borrow())
     }
 
+    /// Where the API server asks for reviews.
+    pub fn webhook(&self) -> Option<SocketAddr> {
+        self.webhook
+    }
+
     /// Where proxies connect.
     pub fn fleet(&self) -> SocketAddr {
         self.serving.address
@@ -116,7 +156,12 @@ impl Controller {
     }
 }
 
-type Views = (watch::Receiver<Arc<View>>, watch::Receiver<bool>);
+/// What comes out of the index.
+struct Views {
+    view: watch::Receiver<Arc<View>>,
+    ready: watch::Receiver<bool>,
+    classes: watch::Receiver<Classes>,
+}
 
 /// The watches, and the thread that translates.
 fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<()>) -> anyhow::Result<Views> {
@@ -124,7 +169,9 @@ fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<(
     let (view, views) = watch::channel(Arc::default());
     let (wanted, named) = watch::channel(std::collections::BTreeSet::new());
     let (ready, is_ready) = watch::channel(false);
-    let index = Index::new(config.reading.clone(), Arc::clone(hub), Outlets { view, wanted, ready });
+    let (classes, known) = watch::channel(Classes::default());
+    let out = Outlets { view, wanted, classes, ready };
+    let index = Index::new(config.reading.clone(), Arc::clone(hub), out);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new().name("index".into());
     thread.spawn(move || runtime.block_on(index.run(changes))).context("starting a thread")?;
@@ -132,7 +179,10 @@ fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<(
     tasks.spawn(follow::<IngressClass>(client.clone(), sender.clone()));
     tasks.spawn(follow::<Service>(client.clone(), sender.clone()));
     tasks.spawn(follow::<EndpointSlice>(client.clone(), sender.clone()));
-    let (client, namespaces) = (client.clone(), config.secret_namespaces.clone());
-    tasks.spawn(async move { secrets::follow(client, &namespaces, named, sender).await });
-    Ok((views, is_ready))
+    let (secrets, namespaces) = (client.clone(), config.secret_namespaces.clone());
+    let changes = sender.clone();
+    tasks.spawn(async move { secrets::follow(secrets, &namespaces, named, changes).await });
+    let (client, Config { namespace, name, .. }) = (client.clone(), config.clone());
+    tasks.spawn(async move { record::follow(client, &namespace, &name, sender).await });
+    Ok(Views { view: views, ready: is_ready, classes: known })
 }

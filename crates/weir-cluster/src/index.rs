@@ -21,13 +21,17 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use weir_fleet::Hub;
-use weir_model::{Code, Delta, Finding, Kind, ObjectRef};
+use weir_model::{Code, Delta, Finding, Host, HostName, Kind, ObjectRef};
 use weir_translate::{
-    Config, Translator,
-    object::{Object, Secret},
+    Claim, Config, Translator,
+    object::{IngressClass, Object, Secret},
 };
 
-use crate::watched::Address;
+use crate::{
+    admission::Classes,
+    claims::{Pairs, Register},
+    watched::Address,
+};
 
 /// The least time between two translations; what comes meanwhile is translated together.
 const TOGETHER: Duration = Duration::from_millis(2);
@@ -48,7 +52,11 @@ pub(crate) enum Change {
     /// An object is there but says what no API server should let pass.
     Unreadable(ObjectRef, String),
     /// All objects of a kind have been listed.
-    Listed(Kind),
+    Listed(&'static str),
+    /// One of the ConfigMaps with the record of claims is as here, or gone.
+    Recorded(u32, Option<String>),
+    /// The administrator's permissions are as here, or gone.
+    Granted(Option<String>),
     /// What became of reading a Secret.
     Secret(ObjectRef, Reading),
 }
@@ -58,6 +66,7 @@ pub(crate) enum Change {
 pub(crate) struct Seen {
     pub(crate) object: Object,
     pub(crate) uid: Arc<str>,
+    pub(crate) version: Arc<str>,
     pub(crate) addresses: Vec<Address>,
 }
 
@@ -78,6 +87,13 @@ pub struct View {
     pub ingresses: Vec<IngressView>,
     /// Hosts, rules and backends that are served.
     pub served: Served,
+    /// The paths that are served, and whose they are.
+    pub claimed: Pairs,
+    /// The same as it is recorded.
+    pub recorded: Pairs,
+    /// The objects that findings are about and that are no Ingresses, by what tells them from others of the
+    /// same name.
+    pub uids: BTreeMap<ObjectRef, Arc<str>>,
 }
 
 /// How much is served.
@@ -98,6 +114,8 @@ pub struct IngressView {
     pub id: ObjectRef,
     /// This very object, and not one of the same name.
     pub uid: Arc<str>,
+    /// Which version of it.
+    pub version: Arc<str>,
     /// Whether it belongs to a class that is served.
     pub served: bool,
     /// What its status says.
@@ -109,8 +127,10 @@ pub struct IngressView {
 pub(crate) struct Index {
     translator: Translator,
     facts: HashMap<ObjectRef, Facts>,
+    classes: BTreeMap<ObjectRef, Arc<IngressClass>>,
+    register: Register,
     /// Kinds of which the first list is not complete.
-    unlisted: BTreeSet<Kind>,
+    unlisted: BTreeSet<&'static str>,
     secrets: Secrets,
     unreadable: BTreeMap<ObjectRef, Finding>,
     /// Translated and not published.
@@ -122,6 +142,7 @@ pub(crate) struct Index {
 #[derive(Debug)]
 struct Facts {
     uid: Arc<str>,
+    version: Arc<str>,
     addresses: Vec<Address>,
 }
 
@@ -131,6 +152,8 @@ pub(crate) struct Outlets {
     pub(crate) view: watch::Sender<Arc<View>>,
     /// The Secrets to read.
     pub(crate) wanted: watch::Sender<BTreeSet<ObjectRef>>,
+    /// For reviews of Ingresses.
+    pub(crate) classes: watch::Sender<Classes>,
     /// Whether something has been published.
     pub(crate) ready: watch::Sender<bool>,
 }
@@ -150,7 +173,9 @@ impl Index {
         Self {
             translator: Translator::new(config),
             facts: HashMap::new(),
-            unlisted: [Kind::Ingress, Kind::IngressClass, Kind::Service, Kind::EndpointSlice].into(),
+            classes: BTreeMap::new(),
+            register: Register::default(),
+            unlisted: ["Ingress", "IngressClass", "Service", "EndpointSlice", "ConfigMap"].into(),
             secrets: Secrets::default(),
             unreadable: BTreeMap::new(),
             pending: None,
@@ -206,11 +231,15 @@ impl Index {
 
     fn take(&mut self, change: Change) {
         match change {
-            Change::Seen(Seen { object, uid, addresses }) => {
+            Change::Seen(Seen { object, uid, version, addresses }) => {
                 let id = object.id();
                 self.unreadable.remove(&id);
-                if id.kind == Kind::Ingress {
-                    self.facts.insert(id, Facts { uid, addresses });
+                if id.kind != Kind::EndpointSlice {
+                    self.facts.insert(id, Facts { uid, version, addresses });
+                }
+                if let Object::IngressClass(class) = &object {
+                    self.classes.insert(object.id(), Arc::clone(class));
+                    self.show_classes();
                 }
                 // Creation times of the API server say which is older.
                 self.translator.apply(object, 0);
@@ -218,6 +247,9 @@ impl Index {
             Change::Gone(id) => {
                 self.unreadable.remove(&id);
                 self.facts.remove(&id);
+                if self.classes.remove(&id).is_some() {
+                    self.show_classes();
+                }
                 self.translator.delete(&id);
             }
             Change::Unreadable(id, reason) => {
@@ -230,6 +262,26 @@ impl Index {
             }
             Change::Listed(kind) => drop(self.unlisted.remove(&kind)),
             Change::Secret(id, reading) => self.take_secret(id, reading),
+            Change::Recorded(shard, text) => {
+                let read = self.register.read_shard(shard, text.as_deref());
+                self.take_claims("the record of claims", read);
+            }
+            Change::Granted(text) => {
+                let read = self.register.read_grants(text.as_deref());
+                self.take_claims("claims.grants", read);
+            }
+        }
+    }
+
+    fn show_classes(&self) {
+        self.out.classes.send_replace(Arc::new(self.classes.values().cloned().collect()));
+    }
+
+    fn take_claims(&mut self, what: &str, read: Result<bool, serde_json::Error>) {
+        match read {
+            Ok(true) => self.translator.claim(self.register.claims()),
+            Ok(false) => {}
+            Err(error) => tracing::error!("{what} cannot be read, the one before it stays: {error}"),
         }
     }
 
@@ -311,7 +363,9 @@ impl Index {
         findings.sort_unstable();
         let ingress = |(id, served): (ObjectRef, bool)| {
             let facts = self.facts.get(&id)?;
-            Some(IngressView { id, served, uid: Arc::clone(&facts.uid), addresses: facts.addresses.clone() })
+            let Facts { uid, version, addresses } = facts;
+            let (uid, version) = (Arc::clone(uid), Arc::clone(version));
+            Some(IngressView { id, served, uid, version, addresses: addresses.clone() })
         };
         let ingresses = self.translator.ingresses().filter_map(ingress).collect();
         let served = Served {
@@ -319,7 +373,16 @@ impl Index {
             rules: blueprint.hosts.values().map(|host| host.rules.len()).sum(),
             backends: blueprint.backends.len(),
         };
-        self.out.view.send_replace(Arc::new(View { findings, ingresses, served }));
+        let of_host = |(name, host): (&HostName, &Arc<Host>)| {
+            Claim::of(host).into_iter().map(|claim| (name.clone(), claim)).collect::<Vec<_>>()
+        };
+        let claimed = blueprint.hosts.iter().flat_map(of_host).collect();
+        let others = findings.iter().map(|finding| &finding.object).filter(|id| id.kind != Kind::Ingress);
+        let uid = |id: &ObjectRef| Some((id.clone(), Arc::clone(&self.facts.get(id)?.uid)));
+        let uids = others.filter_map(uid).collect();
+        let recorded = self.register.pairs();
+        let view = View { findings, ingresses, served, claimed, recorded, uids };
+        self.out.view.send_replace(Arc::new(view));
     }
 }
 

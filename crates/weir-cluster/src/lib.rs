@@ -12,18 +12,29 @@
 //!
 //! What is absent on purpose: any meaning of an annotation (`weir-translate`), and anything about traffic.
 
+mod admission;
 mod authority;
+mod claims;
 mod client;
 mod controller;
+mod events;
 mod index;
 mod keep;
+mod lead;
 mod lease;
+mod publish;
+mod read;
+mod record;
 mod relist;
 mod secrets;
+mod status;
 mod tokens;
+mod trust;
 mod watch;
 mod watched;
 
 pub use controller::{Config, Controller};
 pub use index::{IngressView, Served, View};
+pub use publish::Publish;
+pub use read::{Cluster, Unread};
 pub use watched::Address;

@@ -58,7 +58,7 @@ pub(crate) async fn follow<T: Watchable>(client: Client, changes: UnboundedSende
                             Vec::new()
                         }
                     };
-                    gone.into_iter().all(|id| tell(Change::Gone(id))) && tell(Change::Listed(T::KIND))
+                    gone.into_iter().all(|id| tell(Change::Gone(id))) && tell(Change::Listed(T::NAME))
                 }
                 None => false,
             },
@@ -98,9 +98,9 @@ fn events<T: Watchable>(api: Api<Watched<T>>) -> impl futures_util::Stream<Item 
 }
 
 fn seen<T: Watchable>(object: Watched<T>) -> Change {
-    let (id, uid, addresses) = (object.id(), object.uid(), object.addresses);
+    let (id, uid, version, addresses) = (object.id(), object.uid(), object.version(), object.addresses);
     match object.object {
-        Ok(object) => Change::Seen(Seen { object: object.object(), uid, addresses }),
+        Ok(object) => Change::Seen(Seen { object: object.object(), uid, version, addresses }),
         Err(reason) => Change::Unreadable(id, reason),
     }
 }

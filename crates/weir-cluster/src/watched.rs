@@ -56,6 +56,12 @@ impl<T: Watchable> Watched<T> {
     }
 }
 
+impl<T: Watchable> Watched<T> {
+    pub(crate) fn version(&self) -> Arc<str> {
+        self.metadata.resource_version.as_deref().unwrap_or_default().into()
+    }
+}
+
 impl<'de, T: Watchable> Deserialize<'de> for Watched<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;

@@ -16,6 +16,7 @@
 
 mod assembly;
 mod client;
+mod incoming;
 mod key;
 mod ledger;
 mod members;
@@ -40,6 +41,7 @@ mod proto {
 
 pub use assembly::{Assembly, Refused};
 pub use client::{Apply, Client, Link, Reading, RouteReading};
+pub use incoming::incoming;
 pub use ledger::{Ledger, Position};
 pub use members::{Acknowledged, Member, Members};
 pub use server::{Authenticate, Denied, Hub, Identity, Serving};

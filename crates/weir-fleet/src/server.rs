@@ -1,6 +1,7 @@
 //! The controller's side: every proxy gets what it lacks, and one change at a time.
 
 use std::{
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::{
@@ -13,10 +14,10 @@ use std::{
 use futures_util::{Stream, StreamExt as _};
 use prost::Message as _;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{mpsc, watch},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use weir_model::Delta;
@@ -24,6 +25,7 @@ use weir_model::Delta;
 use crate::{
     Acknowledged, Ledger, Member, Members, Position, Refused,
     client::Reading,
+    incoming,
     ledger::Update,
     proto::{
         FromController, FromProxy, Hello, Resource,
@@ -40,10 +42,6 @@ const FROM_PROXY: usize = 1 << 20;
 const STREAM_AGE: Duration = Duration::from_hours(1);
 /// How soon a peer that has gone without a word is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
-/// What a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Handshakes in progress; further connections wait in the kernel.
-const HANDSHAKES: usize = 64;
 
 /// Says who a proxy is.
 #[tonic::async_trait]
@@ -139,7 +137,7 @@ impl Serving {
         tls: Arc<rustls::ServerConfig>,
         hub: Arc<Hub>,
         authenticate: Arc<dyn Authenticate>,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (running, ended) = watch::channel(());
@@ -149,7 +147,7 @@ impl Serving {
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .add_service(service);
-        let incoming = incoming(listener, TlsAcceptor::from(tls));
+        let incoming = incoming(listener, TlsAcceptor::from(tls)).map(|(stream, _)| io::Result::Ok(stream));
         let task = tokio::spawn(async move {
             if let Err(error) = server.serve_with_incoming(incoming).await {
                 tracing::error!(%error, "the fleet's listener ended");
@@ -162,43 +160,6 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// Connections that have come through their handshake.
-fn incoming(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-) -> impl Stream<Item = std::io::Result<TlsStream<TcpStream>>> {
-    let accepted = futures_util::stream::unfold(listener, async |listener| {
-        Some((listener.accept().await.map(|(stream, _)| stream), listener))
-    });
-    let handshakes = accepted.map(move |accepted| handshake(acceptor.clone(), accepted));
-    // One that fails concerns nobody else.
-    handshakes.buffer_unordered(HANDSHAKES).filter_map(async |done| done.map(Ok))
-}
-
-async fn handshake(
-    acceptor: TlsAcceptor,
-    accepted: std::io::Result<TcpStream>,
-) -> Option<TlsStream<TcpStream>> {
-    let stream = match accepted {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::warn!(%error, "cannot accept a proxy's connection");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            return None;
-        }
-    };
-    // Without it a small change may wait for the acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(stream),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a TLS handshake failed");
-            None
-        }
-        Err(_) => None,
     }
 }
 

@@ -97,6 +97,7 @@ codes! {
     InvalidPath "WR-INVALID-PATH" Error "A path cannot be served."
     InvalidBackend "WR-INVALID-BACKEND" Error "A backend is not a Service with a port."
     Shadowed "WR-SHADOWED" Warning "An older Ingress, or an earlier path of the same one, already serves this host and path."
+    Claimed "WR-CLAIMED" Error "The host and path belong to another namespace, which served them first."
     MissingService "WR-MISSING-SERVICE" Error "The Service that a path names does not exist."
     MissingPort "WR-MISSING-PORT" Error "The Service exists but has no such port."
     NoEndpoints "WR-NO-ENDPOINTS" Warning "The Service has no endpoint that can serve."

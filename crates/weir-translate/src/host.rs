@@ -13,6 +13,7 @@ use weir_model::{
 };
 
 use crate::{
+    claims::Claims,
     draft::{Draft, RouteDraft},
     secret::InvalidSecret,
     service::{Name, Services},
@@ -25,6 +26,7 @@ pub(crate) struct World<'a> {
     pub(crate) services: &'a Services,
     /// Every Secret that a draft of the host names; missing ones are absent.
     pub(crate) certificates: &'a HashMap<Name, Result<Arc<Certificate>, InvalidSecret>>,
+    pub(crate) claims: &'a Claims,
 }
 
 /// What became of a host.
@@ -52,7 +54,7 @@ struct Claim<'a> {
 pub(crate) fn build(name: &HostName, drafts: &[&Draft], world: World<'_>) -> HostOutput {
     let mut output = HostOutput::default();
     tls::choose(name, drafts, world, &mut output);
-    let mains = mains::choose(name, drafts, &mut output.findings);
+    let mains = mains::choose(name, drafts, world.claims, &mut output.findings);
     let pairing = canary::pair(name, drafts, &mains, &mut output.findings);
     note_regex(name, &mains, &mut output.findings);
     let has_tls = drafts.iter().any(|draft| draft.tls.iter().any(|tls| tls.host == *name));

@@ -11,6 +11,7 @@
 //!
 //! Absent on purpose: the network, files, clocks, and any text that another program would execute.
 
+mod claims;
 mod class;
 mod config;
 mod dialect;
@@ -20,11 +21,14 @@ mod ingress;
 pub mod manifest;
 mod notes;
 pub mod object;
+mod review;
 mod secret;
 mod service;
 mod settings;
 mod suggest;
 mod translator;
 
+pub use claims::{Claim, Claims, Grant};
 pub use config::{Config, Dialect, UnknownDialect};
+pub use review::{Review, review};
 pub use translator::Translator;

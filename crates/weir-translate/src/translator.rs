@@ -19,7 +19,7 @@ use weir_model::{
 };
 
 use crate::{
-    Config,
+    Claims, Config,
     class::{self, Classes},
     draft::Draft,
     host::HostOutput,
@@ -33,6 +33,7 @@ use index::Index;
 #[derive(Debug, Default)]
 pub struct Translator {
     config: Config,
+    claims: Claims,
     objects: Objects,
     uses: Uses,
     dirty: Dirty,
@@ -156,6 +157,24 @@ impl Translator {
             }
             Kind::File | Kind::Other => {}
         }
+    }
+
+    /// Replaces what is recorded of the owners of paths, and what an administrator allows besides.
+    pub fn claim(&mut self, claims: Claims) {
+        let old = std::mem::replace(&mut self.claims, claims);
+        let (old, new) = (&old, &self.claims);
+        if old.grants() == new.grants() {
+            let hosts = old.hosts().keys().chain(new.hosts().keys());
+            let changed = hosts.filter(|host| old.hosts().get(*host) != new.hosts().get(*host));
+            self.dirty.hosts.extend(changed.cloned());
+        } else {
+            self.dirty.hosts.extend(self.uses.ingresses_of_host.keys().cloned());
+        }
+    }
+
+    /// What is recorded of the owners of paths.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// Translates what the changes since the last call touch, and says what changed in the Blueprint.

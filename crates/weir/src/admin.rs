@@ -1,5 +1,6 @@
 //! The admin listener: health, metrics, and what is served. It only reads.
 
+pub(crate) mod encoder;
 mod metrics;
 mod table;
 
@@ -110,6 +111,7 @@ async fn all_findings(State(status): Shared) -> Response {
     json(&json!({ "findings": findings::shown(&status.findings()) }))
 }
 
-fn json(value: &serde_json::Value) -> Response {
+/// An answer in JSON.
+pub(crate) fn json(value: &serde_json::Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], format!("{value:#}\n")).into_response()
 }

@@ -5,6 +5,7 @@ mod traffic;
 use std::path::PathBuf;
 
 use clap::Args;
+use weir_cluster::Cluster;
 use weir_translate::{Config, Dialect};
 
 pub(crate) use traffic::{Traffic, address};
@@ -28,14 +29,39 @@ pub(crate) struct Reading {
 
 /// Where one-off verbs read from.
 #[derive(Debug, Args)]
-pub(crate) struct Files {
+pub(crate) struct Origin {
     /// A file, or a folder with all .yaml, .yml and .json files below it; - is standard input. Repeatable,
-    /// and more paths may follow: -f *.yaml.
-    #[arg(short = 'f', long = "file", value_name = "PATH", required = true)]
+    /// and more paths may follow: -f *.yaml. Without it the cluster of the kubeconfig is read.
+    #[arg(short = 'f', long = "file", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) reading: Reading,
+
+    #[command(flatten)]
+    pub(crate) installation: Installation,
+}
+
+/// Which Weir in which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct Installation {
+    /// The context of the kubeconfig; the current one unless given.
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    context: Option<String>,
+
+    /// The namespace that Weir is installed in.
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "NAMESPACE",
+        default_value = "weir-system",
+        conflicts_with = "paths"
+    )]
+    pub(crate) namespace: String,
+
+    /// The name of the installation: that of the Helm release.
+    #[arg(long, value_name = "NAME", default_value = "weir", conflicts_with = "paths")]
+    name: String,
 }
 
 /// For people, or for programs.
@@ -57,6 +83,14 @@ impl Reading {
             allow_external_name: self.allow_external_name,
             ..Config::default()
         }
+    }
+}
+
+impl Installation {
+    /// # Errors
+    /// When the kubeconfig cannot be used.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Cluster> {
+        Cluster::connect(self.context.as_deref(), &self.namespace, &self.name).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{arguments::UNUSABLE, controller, demo, explain, lint, output, proxy, serve};
+use crate::{arguments::UNUSABLE, controller, demo, explain, lint, output, proxy, serve, status};
 
 /// A Kubernetes ingress controller and proxy for gray release: part of the traffic, chosen by header,
 /// cookie, query parameter or weight, goes to a new version.
@@ -23,6 +23,7 @@ enum Verb {
     Demo(demo::Arguments),
     Controller(controller::Arguments),
     Proxy(proxy::Arguments),
+    Status(status::Arguments),
 }
 
 /// Runs the program with the arguments of the process.
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Controller(arguments) => controller::run(arguments),
         Verb::Proxy(arguments) => proxy::run(arguments),
+        Verb::Status(arguments) => status::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         output::note(format_args!("weir: {error:#}"));

@@ -2,6 +2,8 @@
 
 mod admin;
 mod arguments;
+mod metrics;
+pub(crate) mod report;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -9,6 +11,8 @@ use anyhow::Context as _;
 use weir_cluster::Controller;
 
 pub(crate) use arguments::Arguments;
+
+use admin::Shown;
 
 use crate::{
     admin::Admin,
@@ -29,9 +33,15 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn control(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("signals cannot be handled")?;
     let address = arguments.admin();
-    let controller = Arc::new(Controller::start(arguments.config()?).await?);
-    let admin = Admin::start(address, admin::router(Arc::clone(&controller)))?;
+    let config = arguments.config()?;
+    let reading = Arc::new(config.reading.clone());
+    let controller = Arc::new(Controller::start(config).await?);
+    let shown = Shown { controller: Arc::clone(&controller), reading };
+    let admin = Admin::start(address, admin::router(shown))?;
     note(format_args!("listening fleet={}", controller.fleet()));
+    if let Some(webhook) = controller.webhook() {
+        note(format_args!("listening webhook={webhook}"));
+    }
     note(format_args!("listening admin={}", admin.address()));
     signals.next().await;
     tracing::info!("ending; proxies keep what they serve and follow another controller");

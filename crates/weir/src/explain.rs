@@ -17,9 +17,9 @@ use weir_route::{Context, Explanation, Table};
 pub use question::{InvalidQuestion, Question};
 
 use crate::{
-    arguments::{Files, Format},
-    output, runtime,
-    source::Source,
+    arguments::{Format, Origin},
+    output,
+    subject::Subject,
 };
 use asked::Asked;
 
@@ -33,7 +33,7 @@ use asked::Asked;
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    files: Files,
+    origin: Origin,
 
     /// The method.
     #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "GET")]
@@ -70,12 +70,11 @@ pub(crate) struct Arguments {
 /// When a manifest cannot be read, the question makes no sense, or standard output cannot be written.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (question, paths) = (arguments.question(), arguments.paths());
-    let mut source = Source::new(paths, arguments.files.reading.config());
-    source.refresh().map_err(|broken| runtime::unreadable(&broken))?;
-    let mut explanation = explain(source.blueprint(), &question)?;
-    explanation.findings = involved::findings(&source, &explanation);
+    let subject = Subject::whole(&arguments.origin, paths)?;
+    let mut explanation = explain(&subject.blueprint, &question)?;
+    explanation.findings = involved::findings(&subject, &explanation);
     output::print(&match arguments.output {
-        Format::Text => text::render(&question, &explanation, source.blueprint()),
+        Format::Text => text::render(&question, &explanation, &subject.blueprint),
         Format::Json => report::render(&explanation)?,
     })?;
     Ok(ExitCode::SUCCESS)
@@ -107,7 +106,7 @@ fn is_available(blueprint: &Blueprint, arm: &Arm) -> bool {
 impl Arguments {
     fn paths(&self) -> Vec<PathBuf> {
         let more = self.rest.split_last().map_or(&[][..], |(_, more)| more);
-        self.files.paths.iter().cloned().chain(more.iter().map(PathBuf::from)).collect()
+        self.origin.paths.iter().cloned().chain(more.iter().map(PathBuf::from)).collect()
     }
 
     fn question(&self) -> Question {

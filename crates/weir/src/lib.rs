@@ -25,6 +25,8 @@ mod runtime;
 mod serve;
 mod signals;
 pub mod source;
+mod status;
+mod subject;
 
 pub use cli::main;
 

@@ -2,19 +2,19 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::ensure;
 use clap::Args;
 use serde_json::json;
 use weir_model::{Finding, Severity};
 
 use crate::{
-    arguments::{Files, Format, UNUSABLE},
+    arguments::{Format, Origin, UNUSABLE},
     findings::{self, Counts},
     output,
-    source::{Broken, Source},
+    source::Broken,
+    subject::Subject,
 };
 
-/// Say what is wrong, ignored or surprising in manifests, with object, field and remedy.
+/// Say what is wrong, ignored or surprising in manifests or in a cluster, with object, field and remedy.
 ///
 /// Exit code: 0 without errors, 1 with errors (or what --deny names), 2 when a file cannot be read (the
 /// others are still checked) or there is none.
@@ -22,7 +22,7 @@ use crate::{
 #[command(after_help = "Example: weir lint -f manifests/ --adopt-class nginx=nginx")]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    files: Files,
+    origin: Origin,
 
     /// More paths, as -f *.yaml gives them.
     #[arg(value_name = "PATH", hide = true)]
@@ -62,12 +62,8 @@ impl From<Deny> for Severity {
 /// # Errors
 /// When there is nothing to read, or standard output cannot be written.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Files { paths, reading } = &arguments.files;
-    let paths: Vec<PathBuf> = paths.iter().chain(&arguments.more).cloned().collect();
-    let mut source = Source::new(paths.clone(), reading.config());
-    let broken = source.refresh_readable();
-    ensure!(!source.is_empty() || !broken.is_empty(), "no manifest found below {}", named(&paths));
-    let findings: Vec<Finding> = broken.iter().map(Broken::finding).chain(source.findings()).collect();
+    let paths: Vec<PathBuf> = arguments.origin.paths.iter().chain(&arguments.more).cloned().collect();
+    let Subject { findings, broken, .. } = Subject::readable(&arguments.origin, paths)?;
     output::print(&match arguments.output {
         Format::Text => text(&findings),
         Format::Json => format!("{:#}\n", json!({ "findings": findings::shown(&findings) })),
@@ -76,10 +72,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         output::note(format_args!("weir: {broken}"));
     }
     Ok(exit_code(&broken, &findings, arguments.deny.into()))
-}
-
-fn named(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn text(findings: &[Finding]) -> String {

@@ -20,7 +20,7 @@ spec:
 ";
 const PAIR: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: { name: pair, namespace: a }\ntype: kubernetes.io/tls\n";
-const KINDS: [Kind; 4] = [Kind::Ingress, Kind::IngressClass, Kind::Service, Kind::EndpointSlice];
+const KINDS: [&str; 5] = ["Ingress", "IngressClass", "Service", "EndpointSlice", "ConfigMap"];
 
 /// An index on a task of its own.
 struct World {
@@ -38,7 +38,11 @@ impl World {
         let (wanted, named) = watch::channel(BTreeSet::new());
         let (ready, is_ready) = watch::channel(false);
         let config = Config { standalone: false, serving: true, ..Config::default() };
-        let index = Index::new(config, Arc::clone(&hub), Outlets { view, wanted, ready });
+        let index = Index::new(
+            config,
+            Arc::clone(&hub),
+            Outlets { view, wanted, classes: watch::Sender::default(), ready },
+        );
         let (changes, received) = unbounded_channel();
         tokio::spawn(index.run(received));
         Self { hub, changes, view: views, wanted: named, ready: is_ready }
@@ -50,7 +54,12 @@ impl World {
 
     fn apply(&self, text: &str) {
         for object in manifest::read(text).unwrap().objects {
-            self.send(Change::Seen(Seen { object, uid: "u".into(), addresses: Vec::new() }));
+            self.send(Change::Seen(Seen {
+                object,
+                uid: "u".into(),
+                version: "1".into(),
+                addresses: Vec::new(),
+            }));
         }
     }
 
@@ -89,7 +98,7 @@ fn read_pair() -> Reading {
 async fn nothing_is_published_before_every_kind_is_listed() {
     let mut world = World::new();
     for kind in &KINDS[1..] {
-        world.send(Change::Listed(*kind));
+        world.send(Change::Listed(kind));
     }
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(world.hub.position().epoch, 0);
@@ -162,4 +171,19 @@ async fn an_object_that_cannot_be_read_leaves_the_one_before_it() {
     assert_eq!(world.finding(Code::UnreadableDocument).await.object, id);
     assert_eq!(world.hub.position(), before);
     assert_eq!(world.view.borrow().served.hosts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorded_claim_is_in_force_before_anything_is_published() {
+    let mut world = World::new();
+    world.apply(&INGRESS.replace("  tls: [{ hosts: [a.example], secretName: pair }]\n", ""));
+    let record = r#"[{ "host": "a.example", "path": "/", "namespace": "b" }]"#;
+    world.send(Change::Recorded(0, Some(record.into())));
+    world.listed();
+    world.ready().await;
+    assert_eq!(world.finding(Code::Claimed).await.object, ObjectRef::new(Kind::Ingress, "a", "main"));
+    assert_eq!(world.view.borrow().served.hosts, 0);
+    world.send(Change::Granted(Some(r#"[{ "host": "*", "namespaces": ["a"] }]"#.into())));
+    world.view.wait_for(|view| view.served.hosts == 1).await.unwrap();
+    assert_eq!(world.view.borrow().claimed.len(), 1);
 }

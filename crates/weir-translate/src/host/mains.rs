@@ -5,15 +5,20 @@ use std::collections::HashMap;
 use weir_model::{Code, Finding, HostName, MatchPath};
 
 use super::Claim;
-use crate::draft::{Draft, Rank};
+use crate::{
+    claims::Claims,
+    draft::{Draft, Rank},
+};
 
 /// The claims that are served: of equal ones the oldest, and rules before default backends.
 pub(super) fn choose<'a>(
     name: &HostName,
     drafts: &[&'a Draft],
+    recorded: &Claims,
     findings: &mut Vec<Finding>,
 ) -> Vec<Claim<'a>> {
     let mut claims = claims(name, drafts);
+    claims.retain(|claim| is_allowed(*claim, name, recorded, findings));
     claims.sort_by_key(|claim| claim.route.rank);
     let mut served: Vec<Claim<'a>> = Vec::with_capacity(claims.len());
     let mut firsts: HashMap<(u8, &str), usize> = HashMap::with_capacity(claims.len());
@@ -35,6 +40,20 @@ pub(super) fn choose<'a>(
 fn claims<'a>(name: &HostName, drafts: &[&'a Draft]) -> Vec<Claim<'a>> {
     let mains = drafts.iter().filter(|draft| draft.canary.is_none());
     mains.flat_map(|draft| draft.routes_of(name).iter().map(|route| Claim { draft, route })).collect()
+}
+
+/// Whether the path does not belong to another namespace.
+fn is_allowed(claim: Claim<'_>, name: &HostName, recorded: &Claims, findings: &mut Vec<Finding>) -> bool {
+    let Claim { draft, route } = claim;
+    let Some(refusal) = recorded.refusal(name, &route.path, &draft.id.namespace) else { return true };
+    if route.rank != Rank::Default {
+        let (path, owner, owned) = (&route.written, &refusal.namespace, &refusal.path);
+        let message = format!(
+            "{name}{path} belongs to namespace {owner}, which served {name}{owned} first; this entry gets no requests. Choose another host or path, or have an administrator grant the host to this namespace.",
+        );
+        findings.push(Finding::new(Code::Claimed, draft.id.clone(), &*route.field, message));
+    }
+    false
 }
 
 fn identity(path: &MatchPath) -> (u8, &str) {

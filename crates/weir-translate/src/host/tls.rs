@@ -13,6 +13,10 @@ use crate::{
 pub(super) fn choose(host: &HostName, drafts: &[&Draft], world: World<'_>, output: &mut HostOutput) {
     let mut chosen: Option<(&Draft, &TlsDraft)> = None;
     for (draft, tls) in entries(host, drafts) {
+        if !world.claims.may_secure(host, &draft.id.namespace) {
+            output.findings.push(claimed(draft, tls, host));
+            continue;
+        }
         let name: Name = (draft.id.namespace.clone(), tls.secret.clone());
         output.secrets.push(name.clone());
         match (world.certificates.get(&name), chosen) {
@@ -53,6 +57,13 @@ fn missing(draft: &Draft, tls: &TlsDraft) -> Finding {
         "Secret {namespace}/{secret} does not exist; its hosts get no certificate from here. Create it or correct the name."
     );
     Finding::new(Code::MissingSecret, draft.id.clone(), &*tls.field, message)
+}
+
+fn claimed(draft: &Draft, tls: &TlsDraft, host: &HostName) -> Finding {
+    let message = format!(
+        "{host} belongs to other namespaces; the certificate of this entry is not shown. Have an administrator grant the host to this namespace, or remove the entry."
+    );
+    Finding::new(Code::Claimed, draft.id.clone(), &*tls.field, message)
 }
 
 fn invalid((namespace, name): &Name, error: &InvalidSecret) -> Finding {

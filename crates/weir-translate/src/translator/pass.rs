@@ -78,7 +78,11 @@ impl Translator {
     }
 
     fn build_host(&self, name: &HostName) -> HostOutput {
-        let world = World { services: &self.objects.services, certificates: &self.certificates };
+        let world = World {
+            services: &self.objects.services,
+            certificates: &self.certificates,
+            claims: &self.claims,
+        };
         host::build(name, &self.drafts_of(name), world)
     }
 

@@ -4,13 +4,15 @@ use proptest::prelude::*;
 use weir_model::Code;
 
 use super::*;
-use crate::{Dialect, manifest};
+use crate::{Claim, Dialect, Grant, manifest};
 
-/// A step of a history: apply a variant of an object, or delete it.
+/// A step of a history: apply a variant of an object, delete it, or record claims.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Apply(usize, usize),
     Delete(usize),
+    /// Replaces what is recorded of the owners of paths.
+    Claim(usize),
     Translate,
 }
 
@@ -117,13 +119,30 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..OBJECTS, 0..VARIANTS).prop_map(|(object, variant)| Step::Apply(object, variant)),
         2 => (0..OBJECTS).prop_map(Step::Delete),
+        1 => (0..VARIANTS).prop_map(Step::Claim),
         2 => Just(Step::Translate),
     ]
 }
 
+fn claims(variant: usize) -> Claims {
+    let mut claims = Claims::default();
+    for (index, host) in ["h0", "h1"].into_iter().enumerate() {
+        let namespace = if (variant + index).is_multiple_of(2) { "shop" } else { "default" };
+        let path = if variant < 3 { "/a" } else { "/" };
+        let claim = Claim { path: path.into(), exact: false, namespace: namespace.into() };
+        let recorded = if variant == 0 { None } else { Some(claim) };
+        claims.set(HostName::parse(host).unwrap(), recorded.into_iter().collect());
+    }
+    if variant == 5 {
+        claims.grant(vec![Grant { host: "h1".into(), namespaces: vec!["*".into()] }]);
+    }
+    claims
+}
+
 /// What is there after a history, as a translator sees it that never saw anything else.
-fn from_scratch(state: &std::collections::BTreeMap<usize, usize>) -> Translator {
+fn from_scratch(state: &std::collections::BTreeMap<usize, usize>, recorded: usize) -> Translator {
     let mut translator = Translator::default();
+    translator.claim(claims(recorded));
     for (number, variant) in state {
         translator.apply(object(*number, *variant), *number as u64);
     }
@@ -139,6 +158,7 @@ proptest! {
         let mut translator = Translator::default();
         let mut mirror = Blueprint::default();
         let mut state = std::collections::BTreeMap::new();
+        let mut recorded = 0;
         for step in steps.into_iter().chain([Step::Translate]) {
             match step {
                 Step::Apply(number, variant) => {
@@ -148,6 +168,10 @@ proptest! {
                 Step::Delete(number) => {
                     state.remove(&number);
                     translator.delete(&object(number, 0).id());
+                }
+                Step::Claim(variant) => {
+                    recorded = variant;
+                    translator.claim(claims(variant));
                 }
                 Step::Translate => {
                     let before = mirror.clone();
@@ -168,7 +192,7 @@ proptest! {
                 }
             }
         }
-        let scratch = from_scratch(&state);
+        let scratch = from_scratch(&state, recorded);
         prop_assert_eq!(&mirror, scratch.blueprint());
         prop_assert_eq!(translator.blueprint(), scratch.blueprint());
         prop_assert_eq!(translator.findings(), scratch.findings());

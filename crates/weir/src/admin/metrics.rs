@@ -1,13 +1,11 @@
 //! The counters in the Prometheus text format 0.0.4.
 
-mod encoder;
-
 use std::time::SystemTime;
 
 use weir_proxy::{LATENCY_BOUNDS, Proxy, RouteMetrics, Totals};
 
+use super::encoder::{Encoder, Kind};
 use crate::{findings::Counts, runtime::status::Status};
-use encoder::{Encoder, Kind};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 

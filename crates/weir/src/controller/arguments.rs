@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use clap::Args;
+use weir_cluster::{Address, Publish};
 
 use crate::arguments::{Reading, address};
 
@@ -32,6 +33,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9443", value_parser = address)]
     fleet: SocketAddr,
 
+    /// Where the API server asks for reviews of Ingresses before it stores them; off unless given.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    webhook: Option<SocketAddr>,
+
     /// A DNS name as which proxies know it. Repeatable; NAME-controller.NAMESPACE.svc unless given.
     #[arg(long = "fleet-name", value_name = "DNSNAME")]
     fleet_names: Vec<String>,
@@ -43,6 +48,14 @@ pub(crate) struct Arguments {
     /// Read Secrets of this namespace only. Repeatable; all namespaces unless given.
     #[arg(long = "secret-namespace", value_name = "NAMESPACE")]
     secret_namespaces: Vec<String>,
+
+    /// Write the addresses of this Service into the status of Ingresses.
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = pair, conflicts_with = "publish_addresses")]
+    publish_service: Option<(String, String)>,
+
+    /// Write this address, or DNS name, into the status of Ingresses. Repeatable.
+    #[arg(long = "publish-address", value_name = "ADDRESS")]
+    publish_addresses: Vec<Address>,
 
     /// Where to serve health, metrics, findings and status. It needs no password: keep it local.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901", value_parser = address)]
@@ -65,6 +78,11 @@ impl Arguments {
         let own = || std::fs::read_to_string(NAMESPACE).map(|text| text.trim().to_owned());
         let namespace = self.namespace.map_or_else(own, Ok);
         let namespace = namespace.context("not in a pod: name the namespace with --namespace")?;
+        let publish = match (self.publish_service, self.publish_addresses) {
+            (Some((namespace, name)), _) => Publish::Service(namespace, name),
+            (None, addresses) if addresses.is_empty() => Publish::Nothing,
+            (None, addresses) => Publish::Addresses(addresses.into_iter().collect()),
+        };
         let name = self.name;
         let names = match self.fleet_names {
             none if none.is_empty() => vec![format!("{name}-controller.{namespace}.svc")],
@@ -76,9 +94,11 @@ impl Arguments {
             namespace,
             identity: self.identity,
             fleet: self.fleet,
+            webhook: self.webhook,
             fleet_names: names,
             proxy_account: account,
             secret_namespaces: self.secret_namespaces,
+            publish,
             reading: weir_translate::Config { standalone: false, serving: true, ..self.reading.config() },
         })
     }

@@ -6,22 +6,22 @@ use weir_model::{Finding, HostName, Kind, ObjectRef, RuleOrigin, Severity};
 use weir_route::Explanation;
 use weir_translate::object::{Ingress, Object};
 
-use crate::source::Source;
+use crate::subject::Subject;
 
 /// Those of the objects that the decision came from; all errors where no rule matched.
-pub(super) fn findings(source: &Source, explanation: &Explanation) -> Vec<Finding> {
-    let involved = explanation.rule.as_ref().map(|rule| objects(source, rule, explanation));
+pub(super) fn findings(subject: &Subject, explanation: &Explanation) -> Vec<Finding> {
+    let involved = explanation.rule.as_ref().map(|rule| objects(subject, rule, explanation));
     let concerns = |finding: &Finding| match &involved {
         Some(objects) => objects.contains(&finding.object),
         None => finding.severity == Severity::Error,
     };
-    source.findings().into_iter().filter(concerns).collect()
+    subject.findings.iter().filter(|finding| concerns(finding)).cloned().collect()
 }
 
 /// The Ingresses of the same host and path, so also the canaries, and the Services that may serve.
-fn objects(source: &Source, rule: &RuleOrigin, explanation: &Explanation) -> BTreeSet<ObjectRef> {
+fn objects(subject: &Subject, rule: &RuleOrigin, explanation: &Explanation) -> BTreeSet<ObjectRef> {
     let mut objects = BTreeSet::from([rule.object.clone()]);
-    for object in source.objects() {
+    for object in &subject.objects {
         match object {
             Object::Ingress(ingress) if has_path(ingress, rule) => {
                 objects.insert(object.id());

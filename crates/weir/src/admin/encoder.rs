@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 
 /// The type of a family.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Counter,
     Gauge,
     Histogram,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
 
 /// A text in the making.
 #[derive(Debug, Default)]
-pub(super) struct Encoder {
+pub(crate) struct Encoder {
     text: String,
     family: &'static str,
 }
@@ -21,7 +21,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// Begins a family; the samples that follow belong to it.
-    pub(super) fn family(&mut self, name: &'static str, kind: Kind, help: &str) {
+    pub(crate) fn family(&mut self, name: &'static str, kind: Kind, help: &str) {
         self.family = name;
         let kind = match kind {
             Kind::Counter => "counter",
@@ -32,7 +32,7 @@ impl Encoder {
     }
 
     /// A sample of the family, with what stands behind its name.
-    pub(super) fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
+    pub(crate) fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         self.text.push_str(self.family);
         self.text.push_str(suffix);
         for (index, (name, label)) in labels.iter().enumerate() {
@@ -43,7 +43,7 @@ impl Encoder {
         let _infallible = writeln!(self.text, "{close} {value}");
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 }

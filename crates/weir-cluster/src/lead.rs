@@ -1,0 +1,50 @@
+//! What the leader does beside serving proxies.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use kube::Client;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{controller::Config, events, index::View, record, status, trust, watched::Address};
+
+/// What it works on.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) client: Client,
+    pub(crate) config: Config,
+    pub(crate) view: watch::Receiver<Arc<View>>,
+    pub(crate) ours: watch::Receiver<Option<BTreeSet<Address>>>,
+    pub(crate) ready: watch::Receiver<bool>,
+    /// What the webhook's certificate comes from.
+    pub(crate) bundle: watch::Receiver<String>,
+}
+
+/// Writes status, events and claims while this controller leads and knows the cluster.
+pub(crate) async fn lead(desk: Desk, mut leads: watch::Receiver<bool>) {
+    let mut ready = desk.ready.clone();
+    if ready.wait_for(|ready| *ready).await.is_err() {
+        return;
+    }
+    while leads.wait_for(|leads| *leads).await.is_ok() {
+        let mut tasks = tasks(&desk);
+        // Whoever no longer leads stops in the middle: the next one plans anew.
+        let ended = leads.wait_for(|leads| !*leads).await.is_err();
+        tasks.shutdown().await;
+        if ended {
+            return;
+        }
+    }
+}
+
+fn tasks(desk: &Desk) -> JoinSet<()> {
+    let Desk { client, config, view, ours, bundle, .. } = desk.clone();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(status::write(client.clone(), view.clone(), ours));
+    tasks.spawn(events::tell(client.clone(), config.identity.clone(), view.clone()));
+    if config.webhook.is_some() {
+        let (client, name) = (client.clone(), config.name.clone());
+        tasks.spawn(async move { trust::keep(client, &name, bundle).await });
+    }
+    tasks.spawn(async move { record::keep(client, &config.namespace, &config.name, view).await });
+    tasks
+}

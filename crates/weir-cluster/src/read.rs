@@ -1,0 +1,157 @@
+//! The cluster as it is now, for verbs that look once.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::ListParams,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use weir_model::ObjectRef;
+use weir_translate::{
+    Claims,
+    object::{EndpointSlice, Ingress, IngressClass, Object, Service},
+};
+
+use crate::{
+    claims::{CLAIMS, GRANTS, Register, shard_of},
+    watched::{Watchable, Watched},
+};
+
+/// Objects of one answer.
+const PAGE: u32 = 500;
+const AT_ONCE: usize = 8;
+
+/// A cluster that can be asked.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    namespace: String,
+    name: String,
+}
+
+/// A Secret that could not be read, and why.
+pub type Unread = (ObjectRef, String);
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// The cluster of a context of the user's kubeconfig (the current one unless named), or the one that a
+    /// pod is in. `namespace` and `name` are those of Weir's installation.
+    ///
+    /// # Errors
+    /// When there is no such context, or its credentials cannot be used.
+    pub async fn connect(context: Option<&str>, namespace: &str, name: &str) -> anyhow::Result<Self> {
+        let config = match context {
+            None => Config::infer().await.context("no cluster: there is no kubeconfig that can be used")?,
+            Some(context) => {
+                let options =
+                    KubeConfigOptions { context: Some(context.into()), ..KubeConfigOptions::default() };
+                Config::from_custom_kubeconfig(Kubeconfig::read()?, &options).await?
+            }
+        };
+        let client = Client::try_from(config)?;
+        Ok(Self { client, namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+
+    /// Every object that routes depend on, except Secrets.
+    ///
+    /// # Errors
+    /// When a kind cannot be listed.
+    pub async fn objects(&self) -> anyhow::Result<Vec<Object>> {
+        let mut objects = self.list::<Ingress>().await?;
+        objects.extend(self.list::<IngressClass>().await?);
+        objects.extend(self.list::<Service>().await?);
+        objects.extend(self.list::<EndpointSlice>().await?);
+        Ok(objects)
+    }
+
+    async fn list<T: Watchable>(&self) -> anyhow::Result<Vec<Object>> {
+        let api: Api<Watched<T>> = Api::all(self.client.clone());
+        let mut params = ListParams::default().limit(PAGE);
+        let mut objects = Vec::new();
+        loop {
+            let page = api.list(&params).await.with_context(|| format!("cannot list {}", T::PLURAL))?;
+            objects.extend(page.items.into_iter().filter_map(|item| item.object.ok()).map(T::object));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(objects),
+            }
+        }
+    }
+
+    /// These Secrets, as far as they are there and may be read.
+    pub async fn secrets(&self, ids: BTreeSet<ObjectRef>) -> (Vec<Object>, Vec<Unread>) {
+        let get = |id: ObjectRef| async move {
+            let api: Api<Secret> = Api::namespaced(self.client.clone(), &id.namespace);
+            (api.get_opt(&id.name).await, id)
+        };
+        let mut answers = stream::iter(ids.into_iter().map(get)).buffer_unordered(AT_ONCE);
+        let (mut objects, mut unread) = (Vec::new(), Vec::new());
+        while let Some((answer, id)) = answers.next().await {
+            match answer {
+                Ok(Some(secret)) => {
+                    let read = serde_json::to_value(&secret).and_then(serde_json::from_value);
+                    objects.extend(read.ok().map(|secret| Object::Secret(Arc::new(secret))));
+                }
+                Ok(None) => {}
+                Err(error) => unread.push((id, error.to_string())),
+            }
+        }
+        (objects, unread)
+    }
+
+    /// What the controllers have recorded of the owners of paths.
+    ///
+    /// # Errors
+    /// When the ConfigMaps of the installation cannot be listed.
+    pub async fn claims(&self) -> anyhow::Result<Claims> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let maps = api.list(&ListParams::default()).await.with_context(|| {
+            format!("cannot read the record of claims in namespace {} (-n names another)", self.namespace)
+        })?;
+        let mut register = Register::default();
+        for map in maps {
+            let text = |key: &str| map.data.as_ref().and_then(|data| data.get(key)).map(String::as_str);
+            if map.name_any() == format!("{}-grants", self.name) {
+                register.read_grants(text(GRANTS)).context("claims.grants")?;
+            } else if let Some(shard) = shard_of(&self.name, &map.name_any()) {
+                register.read_shard(shard, text(CLAIMS)).context("the record of claims")?;
+            }
+        }
+        Ok(register.claims())
+    }
+
+    /// What every controller answers at a path of its admin listener, by pod, through the API server.
+    ///
+    /// # Errors
+    /// When the pods of the installation cannot be listed.
+    pub async fn ask_controllers(&self, path: &str) -> anyhow::Result<Vec<(String, anyhow::Result<String>)>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let labels =
+            format!("app.kubernetes.io/instance={},app.kubernetes.io/component=controller", self.name);
+        let pods = api.list(&ListParams::default().labels(&labels)).await.with_context(|| {
+            format!("cannot list the controllers in namespace {} (-n names another)", self.namespace)
+        })?;
+        let mut answers = Vec::new();
+        for pod in pods.iter().map(ResourceExt::name_any) {
+            let url = format!("/api/v1/namespaces/{}/pods/{pod}:9901/proxy{path}", self.namespace);
+            let request = tonic::codegen::http::Request::get(url).body(Vec::new());
+            let answer = match request {
+                Ok(request) => self.client.request_text(request).await.map_err(anyhow::Error::from),
+                Err(error) => Err(error.into()),
+            };
+            answers.push((pod, answer));
+        }
+        Ok(answers)
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}

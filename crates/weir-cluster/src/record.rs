@@ -1,0 +1,103 @@
+//! Reads the ConfigMaps with claims and permissions, and, on the leader, writes the claims.
+
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, future::join_all};
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{
+    Api, Client, ResourceExt as _,
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event},
+    },
+};
+use tokio::{
+    sync::{mpsc::UnboundedSender, watch},
+    time::Instant,
+};
+
+use crate::{
+    claims::{Book, CLAIMS, GRANTS, Pairs, changed_shards, shard_name, shard_of},
+    client::{WATCH, write},
+    index::{Change, View},
+    watch::Pauses,
+};
+
+/// What is served for this long is recorded. What is applied together is served together first, in whichever
+/// order it comes.
+const SETTLES: Duration = Duration::from_secs(2);
+
+/// Follows the ConfigMaps until the receiver is gone.
+pub(crate) async fn follow(client: Client, namespace: &str, name: &str, changes: UnboundedSender<Change>) {
+    let api: Api<ConfigMap> = Api::namespaced(client, namespace);
+    let config = watcher::Config::default().timeout(WATCH);
+    let mut events = pin!(watcher::watcher(api, config).backoff(Pauses::default()));
+    let mut failing = false;
+    while let Some(event) = events.next().await {
+        let change = match event {
+            Ok(event) => {
+                failing = false;
+                change(name, event)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!("cannot watch ConfigMaps ({error}); the record of claims stays");
+                }
+                None
+            }
+        };
+        if change.is_some_and(|change| changes.send(change).is_err()) {
+            return;
+        }
+    }
+}
+
+/// What an event says about claims; most ConfigMaps say nothing. One that is gone from a new list stays in
+/// force: nobody deletes claims by hand while nobody watches.
+fn change(name: &str, event: Event<ConfigMap>) -> Option<Change> {
+    let (map, there) = match event {
+        Event::Apply(map) | Event::InitApply(map) => (map, true),
+        Event::Delete(map) => (map, false),
+        Event::Init => return None,
+        Event::InitDone => return Some(Change::Listed("ConfigMap")),
+    };
+    let text = |key: &str| map.data.as_ref().filter(|_| there)?.get(key).cloned();
+    if map.name_any() == format!("{name}-grants") {
+        return Some(Change::Granted(text(GRANTS)));
+    }
+    shard_of(name, &map.name_any()).map(|shard| Change::Recorded(shard, text(CLAIMS)))
+}
+
+/// Records what is served, for as long as it runs.
+pub(crate) async fn keep(client: Client, namespace: &str, name: &str, mut view: watch::Receiver<Arc<View>>) {
+    let api: Api<ConfigMap> = Api::namespaced(client, namespace);
+    let mut book = Book::default();
+    loop {
+        let before = view.borrow_and_update().claimed.clone();
+        tokio::time::sleep(SETTLES).await;
+        let now = view.borrow().clone();
+        let served: Pairs = before.intersection(&now.claimed).cloned().collect();
+        let wanted = book.plan(&now.recorded, &served, Instant::now());
+        let shards = changed_shards(&now.recorded, &wanted);
+        let writes = shards.iter().map(|(shard, text)| save(&api, shard_name(name, *shard), text));
+        for error in join_all(writes).await.into_iter().filter_map(Result::err) {
+            tracing::warn!("the record of claims cannot be written: {error}");
+        }
+        if shards.is_empty() && before == now.claimed && view.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes a ConfigMap if it says something else.
+async fn save(api: &Api<ConfigMap>, name: String, text: &str) -> kube::Result<()> {
+    let stored = api.get_opt(&name).await?;
+    let data = Some(BTreeMap::from([(CLAIMS.to_owned(), text.to_owned())]));
+    if stored.as_ref().is_some_and(|stored| stored.data == data) {
+        return Ok(());
+    }
+    let metadata = ObjectMeta { name: Some(name), ..ObjectMeta::default() };
+    let new = || ConfigMap { metadata, ..ConfigMap::default() };
+    let map = ConfigMap { data, ..stored.unwrap_or_else(new) };
+    write(api, &map).await.map(drop)
+}

@@ -1,0 +1,313 @@
+//! Which namespace a path of a host belongs to.
+//!
+//! Whoever may write an Ingress in any namespace could otherwise take a part of somebody else's host. So a
+//! path belongs to the namespace that served it first, with everything below it, and that is recorded: a
+//! restart or an older object that comes later does not change it. Only recorded claims refuse anybody; what
+//! is served at the same time for the first time is served side by side.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use weir_model::{Host, HostName, MatchPath, Rule};
+
+/// What is recorded, and what the administrator allows besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    hosts: BTreeMap<HostName, BTreeSet<Claim>>,
+    grants: Vec<Grant>,
+}
+
+/// A path of a host that belongs to a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Claim {
+    /// Begins with `/`, and ends with it only if it is the root. Of a pattern the part before its first
+    /// special character.
+    pub path: Box<str>,
+    /// Whether it is this very path, or everything below it as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
+    /// Whose it is.
+    pub namespace: Arc<str>,
+}
+
+/// An administrator's permission to serve paths that belong to others.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// A host name, `*.example.com` for all below it, or `*` for all.
+    pub host: String,
+    /// Namespaces, or `*` for all.
+    pub namespaces: Vec<String>,
+}
+
+/// What a path asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    path: &'a str,
+    extent: Extent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Exact,
+    Below,
+    /// A pattern may match anything below its literal part, before the prefixes of others are looked at.
+    Pattern,
+}
+
+// === impl Claims ===
+
+impl Claims {
+    /// Replaces what is recorded of a host.
+    pub fn set(&mut self, host: HostName, claims: BTreeSet<Claim>) {
+        if claims.is_empty() {
+            self.hosts.remove(&host);
+        } else {
+            self.hosts.insert(host, claims);
+        }
+    }
+
+    /// Replaces the permissions.
+    pub fn grant(&mut self, grants: Vec<Grant>) {
+        self.grants = grants;
+    }
+
+    /// What is recorded, by host.
+    pub fn hosts(&self) -> &BTreeMap<HostName, BTreeSet<Claim>> {
+        &self.hosts
+    }
+
+    /// The permissions.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    /// The claim of another namespace that a path of this one is refused for.
+    pub(crate) fn refusal(&self, host: &HostName, path: &MatchPath, namespace: &str) -> Option<&Claim> {
+        let claims = self.hosts.get(host)?;
+        let wanted = Wanted::new(path);
+        let nearest = claims.iter().filter(|claim| claim.covers(wanted)).map(|claim| claim.path.len()).max();
+        let at = |claim: &&Claim| Some(claim.path.len()) == nearest && claim.covers(wanted);
+        let mut owners = claims.iter().filter(at);
+        let foreign = |claim: &Claim| &*claim.namespace != namespace;
+        let covering = owners.clone().all(foreign).then(|| owners.next()).flatten();
+        let below = || claims.iter().find(|claim| foreign(claim) && claim.is_below(wanted));
+        covering.or_else(below).filter(|_| !self.is_granted(host, namespace))
+    }
+
+    /// Whether a namespace may say which certificate a host shows: one that owns a part of it.
+    pub(crate) fn may_secure(&self, host: &HostName, namespace: &str) -> bool {
+        let owns = |claims: &BTreeSet<Claim>| claims.iter().any(|claim| &*claim.namespace == namespace);
+        self.hosts.get(host).is_none_or(owns) || self.is_granted(host, namespace)
+    }
+
+    fn is_granted(&self, host: &HostName, namespace: &str) -> bool {
+        let to = |grant: &Grant| grant.namespaces.iter().any(|one| one == "*" || one == namespace);
+        self.grants.iter().any(|grant| to(grant) && grant.covers(host))
+    }
+}
+
+// === impl Grant ===
+
+impl Grant {
+    fn covers(&self, host: &HostName) -> bool {
+        match HostName::parse(&self.host) {
+            Ok(HostName::Any) => true,
+            Ok(granted) => match host {
+                HostName::Exact(name) => granted.covers(name),
+                other => granted == *other,
+            },
+            Err(_) => false,
+        }
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// What the rules of a host claim for their namespaces. A default backend claims nothing: it takes what
+    /// nobody else serves.
+    pub fn of(host: &Host) -> BTreeSet<Self> {
+        let rules = host.rules.iter().filter(|rule| &*rule.origin.field != "spec.defaultBackend");
+        rules.map(|rule| Self::of_rule(rule)).collect()
+    }
+
+    fn of_rule(rule: &Rule) -> Self {
+        let wanted = Wanted::new(&rule.path);
+        let namespace = rule.origin.object.namespace.clone();
+        Self { path: wanted.path.into(), exact: wanted.extent == Extent::Exact, namespace }
+    }
+
+    fn covers(&self, wanted: Wanted<'_>) -> bool {
+        if self.exact {
+            wanted.extent == Extent::Exact && *self.path == *wanted.path
+        } else {
+            is_at_or_below(wanted.path, &self.path)
+        }
+    }
+
+    /// Whether a pattern could take this claim's requests.
+    fn is_below(&self, wanted: Wanted<'_>) -> bool {
+        wanted.extent == Extent::Pattern && self.path.starts_with(wanted.path)
+    }
+}
+
+fn is_at_or_below(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+// === impl Wanted ===
+
+impl<'a> Wanted<'a> {
+    fn new(path: &'a MatchPath) -> Self {
+        let (text, extent) = match path {
+            MatchPath::Exact(path) => (&**path, Extent::Exact),
+            MatchPath::Prefix(path) => (&**path, Extent::Below),
+            MatchPath::Regex(pattern) => (literal(pattern.as_str()), Extent::Pattern),
+        };
+        Self { path: if text.is_empty() { "/" } else { text }, extent }
+    }
+}
+
+/// The part of a pattern that every match begins with, up to a whole segment.
+fn literal(pattern: &str) -> &str {
+    let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+    let special = pattern.find(['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$']);
+    let Some(special) = special else { return pattern };
+    if has_alternatives(pattern) {
+        return "/";
+    }
+    let (text, rest) = pattern.split_at(special);
+    // How prefixes are rewritten: a whole segment ends here.
+    if rest.starts_with("(/|$)") {
+        return text;
+    }
+    &text[..text.rfind('/').unwrap_or(0)]
+}
+
+/// Whether the pattern as a whole is one of several: a `|` outside of every group. Where classes or escapes
+/// make that hard to tell, it counts as such, which only makes the claim larger.
+fn has_alternatives(pattern: &str) -> bool {
+    let rest = pattern.replace("(/|$)", "");
+    if rest.contains('|') && rest.contains(['\\', '[']) {
+        return true;
+    }
+    let depth = |depth: usize, byte: u8| match byte {
+        b'(' => Ok(depth + 1),
+        b')' => Ok(depth.saturating_sub(1)),
+        b'|' if depth == 0 => Err(()),
+        _ => Ok(depth),
+    };
+    rest.bytes().try_fold(0, depth).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_model::Pattern;
+
+    use super::*;
+
+    const HOST: &str = "a.example";
+
+    fn host() -> HostName {
+        HostName::parse(HOST).unwrap()
+    }
+
+    /// `= /a` is exact, `~ /a.*` a pattern.
+    fn path(text: &str) -> MatchPath {
+        match text.split_once(' ') {
+            Some(("=", path)) => MatchPath::Exact(path.into()),
+            Some(("~", pattern)) => MatchPath::Regex(Pattern::path(pattern).unwrap()),
+            _ => MatchPath::Prefix(text.trim_end_matches('/').into()),
+        }
+    }
+
+    fn claims(recorded: &[(&str, &str)]) -> Claims {
+        let claim = |(text, namespace): &(&str, &str)| {
+            let path = path(text);
+            let wanted = Wanted::new(&path);
+            Claim {
+                path: wanted.path.into(),
+                exact: wanted.extent == Extent::Exact,
+                namespace: (*namespace).into(),
+            }
+        };
+        let mut claims = Claims::default();
+        claims.set(host(), recorded.iter().map(claim).collect());
+        claims
+    }
+
+    fn check(recorded: &[(&str, &str)], namespace: &str, wanted: &str, refused_for: Option<&str>) {
+        let claims = claims(recorded);
+        let refusal = claims.refusal(&host(), &path(wanted), namespace).map(|claim| &*claim.path);
+        assert_eq!(refusal, refused_for, "{namespace} wants {wanted}");
+    }
+
+    #[test]
+    fn what_nobody_has_is_free() {
+        check(&[], "b", "/", None);
+        check(&[("/a", "a")], "b", "/b", None);
+        check(&[("/a", "a")], "b", "/ab", None);
+        check(&[("= /a", "a")], "b", "/a/b", None);
+        check(&[("/a", "a")], "b", "/", None);
+    }
+
+    #[test]
+    fn a_path_belongs_to_its_namespace_with_everything_below_it() {
+        check(&[("/", "a")], "b", "/", Some("/"));
+        check(&[("/", "a")], "b", "/login", Some("/"));
+        check(&[("/a", "a")], "b", "/a", Some("/a"));
+        check(&[("/a", "a")], "b", "= /a/b", Some("/a"));
+        check(&[("= /a", "a")], "b", "= /a", Some("/a"));
+        check(&[("/", "a")], "a", "/login", None);
+    }
+
+    #[test]
+    fn the_nearest_claim_decides() {
+        let both = [("/", "a"), ("/api", "b")];
+        check(&both, "b", "/api/v2", None);
+        check(&both, "a", "/api/v2", Some("/api"));
+        check(&both, "b", "/login", Some("/"));
+        check(&[("/", "a"), ("/", "b")], "b", "/login", None);
+    }
+
+    #[test]
+    fn a_pattern_cannot_reach_around_a_claim() {
+        check(&[("/api", "b")], "a", "~ /(api|x)/.*", Some("/api"));
+        check(&[("/api", "b")], "a", "~ /a.i", Some("/api"));
+        check(&[("/api", "b")], "a", "~ /web/(.*)", None);
+        check(&[("~ /web/(.*)", "a")], "b", "/web/x", Some("/web"));
+        check(&[("/api", "b")], "a", "~ /web|/api", Some("/api"));
+        check(&[("/api", "b")], "a", "~ /w/eb(x)|/api", Some("/api"));
+        check(&[("/api", "b")], "a", r"~ /w/[(]|/api", Some("/api"));
+        check(&[("/api", "b")], "a", r"~ /w/[(]|/api(/|$)", Some("/api"));
+        check(&[("/api", "b")], "b", "~ /api(/|$)(.*)", None);
+        check(&[("/api", "b"), ("/x", "a")], "b", "~ /api(/|$)(.*)", None);
+        check(&[("~ /api(/|$)(.*)", "b")], "a", "/api/x", Some("/api"));
+    }
+
+    #[test]
+    fn an_administrator_may_allow_it() {
+        let grant = |host: &str, namespace: &str| {
+            let mut claims = claims(&[("/", "a")]);
+            claims.grant(vec![Grant { host: host.into(), namespaces: vec![namespace.into()] }]);
+            claims.refusal(&super::tests::host(), &path("/x"), "b").is_none()
+        };
+        assert!(grant(HOST, "b"));
+        assert!(grant("*.example", "b"));
+        assert!(grant("*", "*"));
+        assert!(!grant(HOST, "c"));
+        assert!(!grant("b.example", "b"));
+        assert!(!grant("bad host", "b"));
+    }
+
+    #[test]
+    fn only_owners_say_which_certificate_is_shown() {
+        let claims = claims(&[("/", "a")]);
+        assert!(claims.may_secure(&host(), "a"));
+        assert!(!claims.may_secure(&host(), "b"));
+        assert!(claims.may_secure(&HostName::parse("other.example").unwrap(), "b"));
+    }
+}
