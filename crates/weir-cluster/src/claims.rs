@@ -80,7 +80,9 @@ impl Register {
             hosts.entry(host.clone()).or_default().insert(claim.clone());
         }
         let mut claims = Claims::default();
-        hosts.into_iter().for_each(|(host, of_host)| claims.set(host, of_host));
+        for (host, of_host) in hosts {
+            claims.set(host, of_host);
+        }
         claims.grant(self.grants.clone());
         claims
     }

@@ -290,10 +290,10 @@ mod tests {
 
     #[test]
     fn an_administrator_may_allow_it() {
-        let grant = |host: &str, namespace: &str| {
+        let grant = |granted: &str, namespace: &str| {
             let mut claims = claims(&[("/", "a")]);
-            claims.grant(vec![Grant { host: host.into(), namespaces: vec![namespace.into()] }]);
-            claims.refusal(&super::tests::host(), &path("/x"), "b").is_none()
+            claims.grant(vec![Grant { host: granted.into(), namespaces: vec![namespace.into()] }]);
+            claims.refusal(&host(), &path("/x"), "b").is_none()
         };
         assert!(grant(HOST, "b"));
         assert!(grant("*.example", "b"));

@@ -32,7 +32,7 @@ pub(crate) struct Reading {
 pub(crate) struct Origin {
     /// A file, or a folder with all .yaml, .yml and .json files below it; - is standard input. Repeatable,
     /// and more paths may follow: -f *.yaml. Without it the cluster of the kubeconfig is read.
-    #[arg(short = 'f', long = "file", value_name = "PATH")]
+    #[arg(short = 'f', long = "file", value_name = "PATH", conflicts_with_all = ["context", "namespace", "name"])]
     pub(crate) paths: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -46,21 +46,15 @@ pub(crate) struct Origin {
 #[derive(Debug, Args)]
 pub(crate) struct Installation {
     /// The context of the kubeconfig; the current one unless given.
-    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
 
     /// The namespace that Weir is installed in.
-    #[arg(
-        short = 'n',
-        long,
-        value_name = "NAMESPACE",
-        default_value = "weir-system",
-        conflicts_with = "paths"
-    )]
+    #[arg(short = 'n', long, value_name = "NAMESPACE", default_value = "weir-system")]
     pub(crate) namespace: String,
 
     /// The name of the installation: that of the Helm release.
-    #[arg(long, value_name = "NAME", default_value = "weir", conflicts_with = "paths")]
+    #[arg(long, value_name = "NAME", default_value = "weir")]
     name: String,
 }
 

@@ -79,15 +79,12 @@ async fn settings(origin: &Origin, cluster: &Cluster) -> Config {
     let asked = cluster.ask_controllers("/v1/status").await;
     let answers = asked.map(|answers| answers.into_iter().filter_map(|(_, answer)| answer.ok()));
     let report = answers.ok().and_then(|mut answers| answers.find_map(|text| Report::read(&text).ok()));
-    let mut config = match report {
-        Some(report) => report.reading(),
-        None => {
-            note(
-                "weir: the controllers cannot be asked for their settings; --adopt-class and --allow-external-name count as given",
-            );
-            Config::default()
-        }
-    };
+    if report.is_none() {
+        note(
+            "weir: the controllers cannot be asked for their settings; --adopt-class and --allow-external-name count as given",
+        );
+    }
+    let mut config = report.map(|report| report.reading()).unwrap_or_default();
     config.adopt.extend(given.adopt);
     config.allow_external_name |= given.allow_external_name;
     Config { standalone: false, serving: true, ..config }
@@ -100,10 +97,14 @@ async fn read(cluster: &Cluster, config: Config) -> anyhow::Result<Subject> {
         Ok(claims) => translator.claim(claims),
         Err(error) => note(format_args!("weir: {error:#}; nothing is refused for it here")),
     }
-    objects.iter().for_each(|object| translator.apply(object.clone(), 0));
+    for object in &objects {
+        translator.apply(object.clone(), 0);
+    }
     translator.translate();
     let (secrets, unread) = cluster.secrets(translator.secrets().collect()).await;
-    secrets.iter().for_each(|secret| translator.apply(secret.clone(), 0));
+    for secret in &secrets {
+        translator.apply(secret.clone(), 0);
+    }
     translator.translate();
     let mut all = translator.findings();
     if let Some((id, why)) = unread.first() {

@@ -64,7 +64,9 @@ impl World {
     }
 
     fn listed(&self) {
-        KINDS.into_iter().for_each(|kind| self.send(Change::Listed(kind)));
+        for kind in KINDS {
+            self.send(Change::Listed(kind));
+        }
     }
 
     fn secret(&self, reading: Reading) {

@@ -47,9 +47,9 @@ fn is_allowed(claim: Claim<'_>, name: &HostName, recorded: &Claims, findings: &m
     let Claim { draft, route } = claim;
     let Some(refusal) = recorded.refusal(name, &route.path, &draft.id.namespace) else { return true };
     if route.rank != Rank::Default {
-        let (path, owner, owned) = (&route.written, &refusal.namespace, &refusal.path);
+        let (path, owner, whole) = (&route.written, &refusal.namespace, &refusal.path);
         let message = format!(
-            "{name}{path} belongs to namespace {owner}, which served {name}{owned} first; this entry gets no requests. Choose another host or path, or have an administrator grant the host to this namespace.",
+            "{name}{path} belongs to namespace {owner}, which served {name}{whole} first; this entry gets no requests. Choose another host or path, or have an administrator grant the host to this namespace.",
         );
         findings.push(Finding::new(Code::Claimed, draft.id.clone(), &*route.field, message));
     }
