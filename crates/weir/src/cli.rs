@@ -1,10 +1,13 @@
 //! Arguments to verbs, errors to exit codes.
 
-use std::process::ExitCode;
+use std::{env, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{arguments::UNUSABLE, controller, demo, explain, lint, output, proxy, serve, status};
+
+/// The name of a kubectl plugin.
+const PLUGIN: &str = "kubectl-weir";
 
 /// A Kubernetes ingress controller and proxy for gray release: part of the traffic, chosen by header,
 /// cookie, query parameter or weight, goes to a new version.
@@ -28,7 +31,7 @@ enum Verb {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let verb = Cli::parse().verb;
+    let verb = parse().verb;
     let done = match verb {
         Verb::Serve(arguments) => serve::run(arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
@@ -44,10 +47,19 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// As `kubectl-weir` on the path, kubectl runs it as `kubectl weir`; then usage and examples say so, too.
+fn parse() -> Cli {
+    let called = env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if called.file_name().is_none_or(|name| name != PLUGIN) {
+        return Cli::parse();
+    }
+    let matches = Cli::command().bin_name("kubectl weir").get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_arguments_are_consistent() {

@@ -246,3 +246,26 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(stderr(&output), "", "{:?}", output.status);
 }
+
+#[test]
+fn as_a_kubectl_plugin_it_says_so() {
+    let folder = Manifests::new().unwrap();
+    let plugin = folder.path().join("kubectl-weir");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_weir"), &plugin).unwrap();
+    let help = Command::new(plugin).args(["lint", "--help"]).output().unwrap();
+    assert!(stdout(&help).contains("Usage: kubectl weir lint"), "{}", stdout(&help));
+}
+
+#[test]
+fn a_cluster_that_cannot_be_reached_is_2_with_its_reason() {
+    let folder = Manifests::new().unwrap();
+    let config = folder.path().join("config");
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+    fs::write(&config, text).unwrap();
+    for verb in [&["lint"][..], &["explain", "http://a.example/"], &["status"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_weir")).args(verb).env("KUBECONFIG", &config).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{verb:?}");
+        assert!(stderr(&output).contains("cannot list"), "{}", stderr(&output));
+    }
+}
