@@ -6,8 +6,8 @@
 //!             ◄─ lease, authority (the controllers' certificates), tokens (who is a proxy)
 //! ```
 //!
-//! What is decided here is decided by pure functions over plain data: what a new list means ([`relist`]), who
-//! leads ([`lease`]), which authority signs ([`authority`]), what a status should say ([`status`]). The
+//! What is decided here is decided by pure functions over plain data: what a new list means (`relist`), who
+//! leads (`lease`), which authority signs (`authority`), what a status should say (`status`). The
 //! rest is I/O.
 //!
 //! What is absent on purpose: any meaning of an annotation (`weir-translate`), and anything about traffic.

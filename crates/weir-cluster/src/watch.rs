@@ -31,46 +31,93 @@ const PAGE: u32 = 500;
 pub(crate) async fn follow<T: Watchable>(client: Client, changes: UnboundedSender<Change>) {
     let api: Api<Watched<T>> = Api::all(client);
     let mut events = pin!(events(api.clone()));
-    let mut known = Known::default();
+    let mut follower = Follower { known: Known::default(), changes, kind: T::NAME };
     let mut looks = FuturesUnordered::new();
     loop {
-        let tell = |change| changes.send(change).is_ok();
-        let alive = tokio::select! {
+        let heard = tokio::select! {
             event = events.next() => match event {
-                Some(Event::Apply(object) | Event::InitApply(object)) => {
-                    known.seen(&object.id());
-                    tell(seen(object))
-                }
-                Some(Event::Delete(object)) => {
-                    known.gone(&object.id());
-                    tell(Change::Gone(object.id()))
-                }
-                Some(Event::Init) => {
-                    known.begin();
-                    true
-                }
-                Some(Event::InitDone) => {
-                    let gone = match known.complete() {
-                        Verdict::Gone(gone) => gone,
-                        Verdict::Doubtful(count) => {
-                            tracing::warn!(kind = T::NAME, count, "a new list lacks so many objects that it has to be confirmed; they stay in force");
-                            looks.push(look_again(api.clone()));
-                            Vec::new()
-                        }
-                    };
-                    gone.into_iter().all(|id| tell(Change::Gone(id))) && tell(Change::Listed(T::NAME))
-                }
-                None => false,
+                Some(event) => follower.heard(event),
+                None => return,
             },
-            Some(there) = looks.next(), if !looks.is_empty() => {
-                let gone = known.confirmed(&there);
-                tracing::warn!(kind = T::NAME, count = gone.len(), "a second list confirms that these objects are gone");
-                gone.into_iter().all(|id| tell(Change::Gone(id)))
+            Some(there) = looks.next(), if !looks.is_empty() => follower.looked(&there),
+        };
+        match heard {
+            Ok(Doubt::None) => {}
+            Ok(Doubt::Raised) => looks.push(look_again(api.clone())),
+            Err(Gone) => return,
+        }
+    }
+}
+
+/// What is known of a kind, and who is told.
+struct Follower {
+    known: Known,
+    changes: UnboundedSender<Change>,
+    kind: &'static str,
+}
+
+/// Whether a list has to be confirmed.
+enum Doubt {
+    None,
+    Raised,
+}
+
+/// Nobody listens any more.
+struct Gone;
+
+impl Follower {
+    fn heard<T: Watchable>(&mut self, event: Event<Watched<T>>) -> Result<Doubt, Gone> {
+        match event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                self.known.seen(&object.id());
+                self.tell(seen(object))?;
+            }
+            Event::Delete(object) => {
+                self.known.gone(&object.id());
+                self.tell(Change::Gone(object.id()))?;
+            }
+            Event::Init => self.known.begin(),
+            Event::InitDone => return self.listed(),
+        }
+        Ok(Doubt::None)
+    }
+
+    fn listed(&mut self) -> Result<Doubt, Gone> {
+        let doubt = match self.known.complete() {
+            Verdict::Gone(gone) => {
+                self.tell_gone(gone)?;
+                Doubt::None
+            }
+            Verdict::Doubtful(count) => {
+                tracing::warn!(
+                    kind = self.kind,
+                    count,
+                    "a new list lacks so many objects that it has to be confirmed; they stay in force"
+                );
+                Doubt::Raised
             }
         };
-        if !alive {
-            return;
-        }
+        self.tell(Change::Listed(self.kind))?;
+        Ok(doubt)
+    }
+
+    fn looked(&mut self, there: &BTreeSet<ObjectRef>) -> Result<Doubt, Gone> {
+        let gone = self.known.confirmed(there);
+        tracing::warn!(
+            kind = self.kind,
+            count = gone.len(),
+            "a second list says that these objects are gone"
+        );
+        self.tell_gone(gone)?;
+        Ok(Doubt::None)
+    }
+
+    fn tell_gone(&self, gone: Vec<ObjectRef>) -> Result<(), Gone> {
+        gone.into_iter().try_for_each(|id| self.tell(Change::Gone(id)))
+    }
+
+    fn tell(&self, change: Change) -> Result<(), Gone> {
+        self.changes.send(change).map_err(|_| Gone)
     }
 }
 
