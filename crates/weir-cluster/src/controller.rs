@@ -66,14 +66,14 @@ pub struct Controller {
 // === impl Controller ===
 
 impl Controller {
-    /// Connects to the API server and starts to follow it.
+    /// Starts to follow the API server. One that does not answer yet is waited for: handshakes fail and
+    /// [`Self::ready`] says no until it does.
     ///
     /// # Errors
-    /// When there is no way to the API, or an address cannot be listened on.
+    /// When nothing says where the API server is, or an address cannot be listened on.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let client = client::client().await.context("no way to the API server")?;
         let keep = Arc::new(Keep::new(&client, &config.namespace, &config.name, config.fleet_names.clone()));
-        keep.look().await.context("the controllers' authority")?;
         let run = format!("{}/{:016x}", config.identity, fastrand::u64(..));
         let hub = Arc::new(Hub::new(run));
         let (namespace, account) = &config.proxy_account;

@@ -27,7 +27,7 @@ use crate::{
 
 /// How often the authorities are tended and the leaf is made anew.
 const TEND: Duration = Duration::from_hours(6);
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(1);
 /// The key of the ConfigMap.
 const BUNDLE: &str = "ca.crt";
 
@@ -100,7 +100,7 @@ impl Keep {
     }
 
     /// One look: what is due is written, and the leaf is made anew.
-    pub(crate) async fn look(&self) -> anyhow::Result<()> {
+    async fn look(&self) -> anyhow::Result<()> {
         let now = Timestamp::now();
         let authorities = loop {
             let stored = self.secrets.get_opt(&self.name).await.context("reading the Secret")?;
