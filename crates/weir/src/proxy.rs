@@ -2,6 +2,7 @@
 
 mod arguments;
 mod plane;
+mod user;
 
 use std::{
     process::ExitCode,
@@ -37,8 +38,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let admin = Admin::start(arguments.admin(), admin::data_plane(Arc::clone(&status)))?;
     note(format_args!("listening admin={}", admin.address()));
     let (link, store, delay) = (arguments.link(), arguments.store(), arguments.shutdown_delay());
+    let user = arguments.user();
     let running = Arc::new(OnceLock::new());
-    let mut plane = Plane::new(arguments.proxy(), Arc::clone(&running), status);
+    let mut plane = Plane::new(user, arguments.proxy(), Arc::clone(&running), status);
     let saved = store.as_ref().and_then(weir_fleet::Store::load);
     let (assembly, first) = saved.unzip();
     if let Some(first) = first {

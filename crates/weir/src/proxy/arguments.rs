@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use weir_fleet::{Link, Store};
 
+use super::user::User;
 use crate::arguments::{Traffic, address};
 
 /// Serve what the controllers say. The Helm chart starts it; it needs no access to the Kubernetes API.
@@ -33,6 +34,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "proxy")]
     identity: String,
 
+    /// Become this user once the ports are bound, if started as root for ports below 1024.
+    #[arg(long, value_name = "UID:GID")]
+    user: Option<User>,
+
     #[command(flatten)]
     traffic: Traffic,
 
@@ -46,6 +51,10 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    pub(super) fn user(&self) -> Option<User> {
+        self.user
     }
 
     pub(crate) fn store(&self) -> Option<Store> {

@@ -9,11 +9,13 @@ use weir_fleet::{Apply, Reading, RouteReading};
 use weir_model::Delta;
 use weir_proxy::{Config, Proxy, RouteMetrics};
 
+use super::user::User;
 use crate::{output::note, runtime::status::Status};
 
 /// Starts with the first whole configuration, so that no client ever meets an empty table.
 #[derive(Debug)]
 pub(super) struct Plane {
+    user: Option<User>,
     config: Config,
     proxy: Arc<OnceLock<Arc<Proxy>>>,
     status: Arc<Status>,
@@ -22,12 +24,20 @@ pub(super) struct Plane {
 // === impl Plane ===
 
 impl Plane {
-    pub(super) fn new(config: Config, proxy: Arc<OnceLock<Arc<Proxy>>>, status: Arc<Status>) -> Self {
-        Self { config, proxy, status }
+    pub(super) fn new(
+        user: Option<User>,
+        config: Config,
+        proxy: Arc<OnceLock<Arc<Proxy>>>,
+        status: Arc<Status>,
+    ) -> Self {
+        Self { user, config, proxy, status }
     }
 
     fn start(&self, first: &Delta) -> Result<(), Box<dyn Error + Send + Sync>> {
         let proxy = Arc::new(Proxy::start(self.config.clone(), first)?);
+        if let Some(user) = self.user {
+            user.become_it()?;
+        }
         for (name, address) in [("http", proxy.http()), ("https", proxy.https())] {
             if let Some(address) = address {
                 note(format_args!("listening {name}={address}"));
