@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use kube::Client;
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{controller::Config, events, index::View, record, status, trust, watched::Address};
+use crate::{
+    controller::Config, events, index::View, published::Published, record, status, trust, watched::Address,
+};
 
 /// What it works on.
 #[derive(Clone)]
@@ -39,7 +41,8 @@ pub(crate) async fn lead(desk: Desk, mut leads: watch::Receiver<bool>) {
 fn tasks(desk: &Desk) -> JoinSet<()> {
     let Desk { client, config, view, ours, bundle, .. } = desk.clone();
     let mut tasks = JoinSet::new();
-    tasks.spawn(status::write(client.clone(), view.clone(), ours));
+    let published = Published::new(client.clone(), &config.namespace, &config.name);
+    tasks.spawn(status::write(client.clone(), published, view.clone(), ours));
     tasks.spawn(events::tell(client.clone(), config.identity.clone(), view.clone()));
     if config.webhook.is_some() {
         let (client, name) = (client.clone(), config.name.clone());

@@ -23,6 +23,7 @@ mod keep;
 mod lead;
 mod lease;
 mod publish;
+mod published;
 mod read;
 mod record;
 mod relist;

@@ -3,7 +3,11 @@
 //! Other controllers may write there too, for instance while users move from one to another. So entries
 //! that Weir never published stay, and what it published once is remembered until it is gone everywhere.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::{core::v1::Service, networking::v1::Ingress};
@@ -12,10 +16,12 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
+use weir_model::ObjectRef;
 
 use crate::{
     index::{IngressView, View},
+    published::Published,
     watched::Address,
 };
 
@@ -59,28 +65,87 @@ pub(crate) fn of_service(service: &Service) -> BTreeSet<Address> {
     addresses
 }
 
+/// Who else writes a status may take out what Weir puts in, as ingress-nginx does. So each further write of
+/// the same to the same Ingress waits twice as long, and two controllers do not wear the API server out.
+#[derive(Debug, Default)]
+struct Patience(HashMap<ObjectRef, Attempt>);
+
+#[derive(Debug)]
+struct Attempt {
+    wanted: Vec<Address>,
+    count: u32,
+    next: Instant,
+}
+
+/// Before the second write of the same; the watch needs a moment to tell of the first.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LAST_PAUSE: Duration = Duration::from_mins(10);
+
+impl Patience {
+    /// Whether this may be written now; if so, it counts as written.
+    fn allows(&mut self, id: &ObjectRef, wanted: &[Address], now: Instant) -> bool {
+        let again = self.0.get(id).filter(|attempt| attempt.wanted == wanted);
+        let count = match again {
+            Some(attempt) if now < attempt.next => return false,
+            Some(attempt) => attempt.count + 1,
+            None => 0,
+        };
+        if count == 2 {
+            tracing::warn!(ingress = %id, "another controller writes the same status; have only one of them publish its address");
+        }
+        let next = now + (FIRST_PAUSE * 2u32.saturating_pow(count)).min(LAST_PAUSE);
+        self.0.insert(id.clone(), Attempt { wanted: wanted.to_vec(), count, next });
+        true
+    }
+
+    /// Forgets Ingresses that are gone.
+    fn keep(&mut self, ingresses: &[IngressView]) {
+        if self.0.len() > ingresses.len() {
+            let there: HashSet<&ObjectRef> = ingresses.iter().map(|ingress| &ingress.id).collect();
+            self.0.retain(|id, _| there.contains(id));
+        }
+    }
+}
+
 /// Writes statuses for as long as it runs.
 pub(crate) async fn write(
     client: Client,
+    mut published: Published,
     mut view: watch::Receiver<Arc<View>>,
     mut ours: watch::Receiver<Option<BTreeSet<Address>>>,
 ) {
-    let mut past = BTreeSet::new();
+    let mut patience = Patience::default();
     loop {
         let ingresses = Arc::clone(&view.borrow_and_update());
-        let published = ours.borrow_and_update().clone();
-        if let Some(ours) = published {
-            let planned = ingresses.ingresses.iter().filter_map(|one| Some((one, plan(one, &ours, &past)?)));
-            let writes = planned.map(|(ingress, wanted)| patch(client.clone(), ingress, wanted));
-            let writes: Vec<_> = writes.collect();
-            stream::iter(writes).buffer_unordered(WRITERS).for_each(async |()| {}).await;
-            past.extend(ours);
+        let now = ours.borrow_and_update().clone();
+        if let Some(ours) = now {
+            match published.remember(&ours).await {
+                Ok(()) => write_all(&client, &ingresses.ingresses, &ours, &published, &mut patience).await,
+                Err(error) => tracing::warn!("no status is written, the addresses cannot be kept: {error}"),
+            }
         }
         tokio::select! {
             changed = view.changed() => if changed.is_err() { return },
             Ok(()) = ours.changed() => {}
+            // What had to wait is looked at again.
+            () = tokio::time::sleep(FIRST_PAUSE) => {}
         }
     }
+}
+
+async fn write_all(
+    client: &Client,
+    ingresses: &[IngressView],
+    ours: &BTreeSet<Address>,
+    published: &Published,
+    patience: &mut Patience,
+) {
+    patience.keep(ingresses);
+    let now = Instant::now();
+    let planned = ingresses.iter().filter_map(|one| Some((one, plan(one, ours, published.addresses())?)));
+    let allowed = planned.filter(|(ingress, wanted)| patience.allows(&ingress.id, wanted, now));
+    let writes: Vec<_> = allowed.map(|(ingress, wanted)| patch(client.clone(), ingress, wanted)).collect();
+    stream::iter(writes).buffer_unordered(WRITERS).for_each(async |()| {}).await;
 }
 
 async fn patch(client: Client, ingress: &IngressView, wanted: Vec<Address>) {
@@ -101,7 +166,7 @@ async fn patch(client: Client, ingress: &IngressView, wanted: Vec<Address>) {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::{LoadBalancerIngress, LoadBalancerStatus, ServiceSpec, ServiceStatus};
-    use weir_model::{Kind, ObjectRef};
+    use weir_model::Kind;
 
     use super::*;
 
@@ -135,6 +200,16 @@ mod tests {
     #[test]
     fn an_address_that_is_published_no_longer_goes() {
         check(&["1.1.1.1"], true, &["2.2.2.2"], &["1.1.1.1"], Some(&["2.2.2.2"]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_somebody_takes_back_is_written_ever_more_rarely() {
+        let mut patience = Patience::default();
+        let (id, now) = (ObjectRef::new(Kind::Ingress, "a", "a"), Instant::now());
+        let written = (0..3_600)
+            .filter(|second| patience.allows(&id, &[ip("1.1.1.1")], now + Duration::from_secs(*second)));
+        assert!(written.count() < 15);
+        assert!(patience.allows(&id, &[ip("2.2.2.2")], now), "another address is written at once");
     }
 
     #[test]
