@@ -315,7 +315,7 @@ impl Index {
             return;
         }
         let delta = self.translator.translate();
-        if !delta.hosts.is_empty() || !*self.out.ready.borrow() {
+        if self.translator.secrets_changed() {
             self.want_secrets();
         }
         let opening = !*self.out.ready.borrow();

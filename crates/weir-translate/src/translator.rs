@@ -40,6 +40,8 @@ pub struct Translator {
     hosts: HashMap<HostName, HostOutput>,
     /// What there is to say about backends in use.
     backend_findings: HashMap<BackendKey, Vec<Finding>>,
+    /// Whether other Secrets are named than when somebody last asked.
+    secrets_changed: bool,
     /// Secrets that hosts looked up, as far as they exist.
     certificates: HashMap<Name, Result<Arc<Certificate>, InvalidSecret>>,
     blueprint: Blueprint,
@@ -190,6 +192,11 @@ impl Translator {
     /// What is served, as of the last translation.
     pub fn blueprint(&self) -> &Blueprint {
         &self.blueprint
+    }
+
+    /// Whether other Secrets are named than at the last call.
+    pub fn secrets_changed(&mut self) -> bool {
+        std::mem::take(&mut self.secrets_changed)
     }
 
     /// The Secrets that served Ingresses name, in no order. Nobody has to read any other.

@@ -189,3 +189,17 @@ async fn a_recorded_claim_is_in_force_before_anything_is_published() {
     world.view.wait_for(|view| view.served.hosts == 1).await.unwrap();
     assert_eq!(world.view.borrow().claimed.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_read_also_when_nothing_else_changes() {
+    let mut world = World::new();
+    let redirected =
+        "name: main, namespace: a, annotations: { nginx.ingress.kubernetes.io/ssl-redirect: 'false' }";
+    let secure = INGRESS.replace("name: main, namespace: a", redirected);
+    world.apply(&secure.replace("  tls: [{ hosts: [a.example], secretName: pair }]\n", ""));
+    world.listed();
+    world.ready().await;
+    world.apply(&secure);
+    let named = tokio::time::timeout(SECRETS, world.wanted.wait_for(|wanted| !wanted.is_empty())).await;
+    assert_eq!(*named.unwrap().unwrap(), BTreeSet::from([pair()]));
+}

@@ -118,7 +118,9 @@ impl Translator {
             change(&mut uses.hosts_of_service, service, name, add);
         });
         relink(&old.secrets, &new.secrets, |secret, add| {
+            let was_named = uses.hosts_of_secret.contains(secret);
             change(&mut uses.hosts_of_secret, secret, name, add);
+            self.secrets_changed |= was_named != uses.hosts_of_secret.contains(secret);
             if !uses.hosts_of_secret.contains(secret) {
                 // No private key stays in memory that nothing names.
                 self.certificates.remove(secret);
