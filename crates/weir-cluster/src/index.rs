@@ -163,6 +163,8 @@ pub(crate) struct Outlets {
 struct Secrets {
     /// Read at least once, or found missing.
     looked_at: BTreeSet<ObjectRef>,
+    /// Those with a certificate that is in use.
+    usable: BTreeSet<ObjectRef>,
     findings: BTreeMap<ObjectRef, Finding>,
 }
 
@@ -285,29 +287,28 @@ impl Index {
         }
     }
 
-    /// A Secret that is deleted while it is in use stays in use: taking a working certificate away helps
-    /// nobody.
+    /// A Secret that is deleted or spoilt while it is in use stays in use: taking a working certificate
+    /// away helps nobody.
     fn take_secret(&mut self, id: ObjectRef, reading: Reading) {
-        let first = self.secrets.looked_at.insert(id.clone());
-        match reading {
-            Reading::There(secret) => {
-                self.secrets.findings.remove(&id);
-                self.translator.apply(Object::Secret(Arc::new(*secret)), 0);
-            }
-            Reading::Missing if first => {}
-            Reading::Missing => {
-                let message = "The Secret is gone. The certificate that it held stays in use until the controllers restart; make the Secret again, or take it out of the Ingress.";
-                let finding = Finding::new(Code::MissingSecret, id.clone(), "", message);
-                self.secrets.findings.insert(id, finding);
-            }
-            Reading::Failed(reason) => {
-                let message = format!(
-                    "The Secret cannot be read: {reason}. What was read before stays in use; see that the controller may get Secrets in this namespace."
-                );
-                let finding = Finding::new(Code::MissingSecret, id.clone(), "", message);
-                self.secrets.findings.insert(id, finding);
-            }
-        }
+        self.secrets.looked_at.insert(id.clone());
+        let in_use = self.secrets.usable.contains(&id);
+        let (code, message) = match reading {
+            Reading::There(secret) => match secret.fault() {
+                Some(fault) if in_use => (Code::InvalidSecret, spoilt(&fault)),
+                fault => {
+                    if fault.is_none() {
+                        self.secrets.usable.insert(id.clone());
+                    }
+                    self.secrets.findings.remove(&id);
+                    return self.translator.apply(Object::Secret(Arc::new(*secret)), 0);
+                }
+            },
+            // The Ingress that names it says so.
+            Reading::Missing if !in_use => return,
+            Reading::Missing => (Code::MissingSecret, GONE.to_owned()),
+            Reading::Failed(reason) => (Code::MissingSecret, unreadable(&reason)),
+        };
+        self.secrets.findings.insert(id.clone(), Finding::new(code, id, "", message));
     }
 
     fn translate(&mut self) {
@@ -333,6 +334,7 @@ impl Index {
             self.translator.delete(id);
         }
         self.secrets.looked_at.retain(|id| named.contains(id));
+        self.secrets.usable.retain(|id| named.contains(id));
         self.secrets.findings.retain(|id, _| named.contains(id));
         self.out.wanted.send_if_modified(|wanted| {
             let differs = *wanted != named;
@@ -384,6 +386,20 @@ impl Index {
         let view = View { findings, ingresses, served, claimed, recorded, uids };
         self.out.view.send_replace(Arc::new(view));
     }
+}
+
+const GONE: &str = "The Secret is gone. The certificate that it held stays in use until the controllers restart; make the Secret again, or take it out of the Ingress.";
+
+fn spoilt(fault: &str) -> String {
+    format!(
+        "The Secret is no longer a key pair: {fault}. The certificate that it held stays in use until the controllers restart; correct it."
+    )
+}
+
+fn unreadable(reason: &str) -> String {
+    format!(
+        "The Secret cannot be read: {reason}. What was read before stays in use; see that the controller may get Secrets in this namespace."
+    )
 }
 
 #[cfg(test)]

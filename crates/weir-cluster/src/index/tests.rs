@@ -18,7 +18,9 @@ spec:
     http:
       paths: [{ path: /, pathType: Prefix, backend: { service: { name: s, port: { number: 80 } } } }]
 ";
-const PAIR: &str =
+/// A certificate with its key, and one that is none.
+const PAIR: &str = include_str!("../../../weir-translate/tests/golden/tls/two-secrets.in.yaml");
+const NO_PAIR: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: { name: pair, namespace: a }\ntype: kubernetes.io/tls\n";
 const KINDS: [&str; 5] = ["Ingress", "IngressClass", "Service", "EndpointSlice", "ConfigMap"];
 
@@ -89,8 +91,12 @@ fn pair() -> ObjectRef {
 }
 
 fn read_pair() -> Reading {
-    let objects = manifest::read(PAIR).unwrap().objects;
-    match objects.into_iter().next() {
+    let document = PAIR.split("\n---\n").find(|text| text.contains("kind: Secret")).unwrap();
+    reading(&document.replace("name: one", "name: pair\n  namespace: a"))
+}
+
+fn reading(text: &str) -> Reading {
+    match manifest::read(text).unwrap().objects.into_iter().next() {
         Some(Object::Secret(secret)) => Reading::There(Box::new(Secret::clone(&secret))),
         other => panic!("{other:?}"),
     }
@@ -132,21 +138,34 @@ async fn a_secret_that_nobody_answers_for_does_not_hold_others_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_is_deleted_while_in_use_stays_in_use() {
+async fn a_secret_that_is_deleted_or_spoilt_while_in_use_stays_in_use() {
     let mut world = World::new();
     world.apply(INGRESS);
     world.listed();
     world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap();
     world.secret(read_pair());
     world.ready().await;
-    // What was read is no certificate; that it is still there shows in this being said.
-    assert_eq!(world.finding(Code::InvalidSecret).await.object, pair());
-    world.secret(Reading::Missing);
-    assert!(world.finding(Code::MissingSecret).await.message.contains("stays in use"));
-    world.finding(Code::InvalidSecret).await;
+    let before = world.hub.position();
+    let faults = [(Reading::Missing, Code::MissingSecret), (reading(NO_PAIR), Code::InvalidSecret)];
+    for (reading, code) in faults {
+        world.secret(reading);
+        assert!(world.finding(code).await.message.contains("stays in use"));
+        assert_eq!(world.hub.position(), before, "proxies were told something");
+    }
     world.secret(read_pair());
-    let restored = |view: &Arc<View>| view.findings.iter().all(|one| one.code != Code::MissingSecret);
-    world.view.wait_for(restored).await.unwrap();
+    let is_well = |view: &Arc<View>| view.findings.iter().all(|one| one.object != pair());
+    world.view.wait_for(is_well).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_never_was_a_pair_is_said_to_be_none() {
+    let mut world = World::new();
+    world.apply(INGRESS);
+    world.listed();
+    world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap();
+    world.secret(reading(NO_PAIR));
+    world.ready().await;
+    assert!(world.finding(Code::InvalidSecret).await.message.contains("not used"));
 }
 
 #[tokio::test(start_paused = true)]

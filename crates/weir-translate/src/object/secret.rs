@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use weir_model::CertificateKey;
+
 use super::{Metadata, null_default};
+use crate::secret::certificate;
 
 /// A Secret. Never printed.
 #[derive(Clone, Default, PartialEq, Deserialize)]
@@ -30,6 +33,14 @@ pub(crate) struct KeyPair {
     pub(crate) certificate: Option<Box<str>>,
     #[serde(default, rename = "tls.key")]
     pub(crate) key: Option<Box<str>>,
+}
+
+impl Secret {
+    /// What keeps it from being used as a certificate with its key, in words; nothing if it can be.
+    pub fn fault(&self) -> Option<String> {
+        let key = CertificateKey { namespace: self.metadata.namespace(), name: self.metadata.name.clone() };
+        certificate(&key, self).err().map(|error| error.to_string())
+    }
 }
 
 impl fmt::Debug for Secret {
