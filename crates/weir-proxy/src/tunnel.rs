@@ -11,7 +11,7 @@ use std::{
     io,
     pin::{Pin, pin},
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use self::frames::Frames;
@@ -50,10 +50,19 @@ pub(crate) async fn run<T: Io>(
         idle,
         turn: Turn::ToEndpoint,
         frames: None,
+        leave_at: None,
     };
     let frames = (job.upgrade == Some(Upgrade::WebSocket)).then(Frames::default);
-    let down =
-        Pump { worker, from: &wire, to: client, timer: &timers.down, idle, turn: Turn::ToClient, frames };
+    let down = Pump {
+        worker,
+        from: &wire,
+        to: client,
+        timer: &timers.down,
+        idle,
+        turn: Turn::ToClient,
+        frames,
+        leave_at: None,
+    };
     let (mut up, mut down) = (pin!(up.run(slot)), pin!(down.run(&mut back)));
     let (mut up_over, mut down_over) = (false, false);
     poll_fn(|cx| {
@@ -83,6 +92,9 @@ struct Pump<'t, A, B> {
     turn: Turn,
     /// Towards the client of a WebSocket.
     frames: Option<Frames>,
+    /// When this connection ends in a shutdown. Decided once, so that a WebSocket which never rests leaves as
+    /// well.
+    leave_at: Option<Instant>,
 }
 
 /// What a wait came to.
@@ -118,7 +130,7 @@ impl<A: Io, B: Io> Pump<'_, A, B> {
         Ok(())
     }
 
-    async fn next(&self, slot: &mut Slot) -> Result<Next, WireError> {
+    async fn next(&mut self, slot: &mut Slot) -> Result<Next, WireError> {
         let mut leaving = false;
         self.timer.set(self.idle);
         let next = poll_fn(|cx| self.poll_next(slot, &mut leaving, cx)).await;
@@ -127,23 +139,43 @@ impl<A: Io, B: Io> Pump<'_, A, B> {
     }
 
     fn poll_next(
-        &self,
+        &mut self,
         slot: &mut Slot,
         leaving: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Next, WireError>> {
+        let stay = self.stay();
+        if stay == Some(Duration::ZERO) {
+            return Poll::Ready(Ok(Next::Leave));
+        }
         if let Poll::Ready(read) = self.from.poll_fill(cx, slot, &self.worker.pool) {
             return Poll::Ready(Ok(Next::Read(read)));
         }
-        let may_leave = self.frames.as_ref().is_some_and(Frames::at_boundary);
-        if may_leave && self.worker.phase() >= Phase::Draining && !std::mem::replace(leaving, true) {
-            self.timer.set(self.worker.some_of(self.worker.config.drain.in_flight / 2));
+        if let Some(stay) = stay
+            && !std::mem::replace(leaving, true)
+        {
+            self.timer.set(stay);
         }
         match (self.timer.poll_elapsed(cx), *leaving) {
             (Poll::Pending, _) => Poll::Pending,
             (Poll::Ready(_), true) => Poll::Ready(Ok(Next::Leave)),
             (Poll::Ready(elapsed), false) => Poll::Ready(Err(elapsed.into())),
         }
+    }
+
+    /// How long the connection may go on, if a shutdown wants it to end and it can end here.
+    fn stay(&mut self) -> Option<Duration> {
+        let draining = self.worker.phase() >= Phase::Draining;
+        if !draining || !self.frames.as_ref().is_some_and(Frames::at_boundary) {
+            return None;
+        }
+        let now = Instant::now();
+        let at = match self.leave_at {
+            Some(at) => at,
+            None => now + self.worker.some_of(self.worker.config.drain.in_flight / 2),
+        };
+        self.leave_at = Some(at);
+        Some(at.saturating_duration_since(now))
     }
 
     /// Says goodbye; whatever the endpoint still sends has no place behind a Close.

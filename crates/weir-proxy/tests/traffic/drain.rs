@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_tungstenite::tungstenite::Message;
 use weir_testkit::{Origin, load::Plan, websocket::WebSocket};
 
 use crate::world::World;
@@ -48,4 +50,26 @@ async fn websockets_are_closed_with_going_away() {
     let shutdown = tokio::spawn(async move { proxy.shutdown().await });
     assert_eq!(socket.closed(Duration::from_secs(10)).await.unwrap(), Some(1001));
     shutdown.await.unwrap();
+}
+
+#[tokio::test]
+async fn websockets_that_never_rest_are_closed_with_going_away_too() {
+    let origin = Origin::start("stable").await;
+    let world = World::new(&[origin.addr()]);
+    let mut socket = WebSocket::connect(world.http(), "a", "/ws").await.unwrap();
+    assert_eq!(socket.echo("x").await.unwrap(), "x");
+    let proxy = world.proxy.clone();
+    let shutdown = tokio::spawn(async move { proxy.shutdown().await });
+    let code = loop {
+        // What is on its way when the Close comes is lost by right.
+        let _ = socket.stream.send(Message::text("x")).await;
+        match socket.stream.next().await.unwrap().unwrap() {
+            Message::Text(_) => {}
+            Message::Close(frame) => break frame.map(|frame| u16::from(frame.code)),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(code, Some(1001));
+    shutdown.await.unwrap();
+    assert_eq!(world.proxy.metrics().totals().force_closed, 0);
 }
