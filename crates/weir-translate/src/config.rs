@@ -2,11 +2,16 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr};
 
+/// The controller of Weir's classes, unless told otherwise.
+pub const CONTROLLER: &str = "weir.dev/ingress";
+
 /// Settings of a [`crate::Translator`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Classes that are served although no IngressClass gives them to Weir, with their dialect.
     pub adopt: BTreeMap<String, Dialect>,
+    /// What the classes that are Weir's name as their controller.
+    pub controller: Box<str>,
     /// Whether a Service may point to a DNS name outside the cluster.
     pub allow_external_name: bool,
     /// Whether the objects come from files instead of an API server.
@@ -22,6 +27,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             adopt: BTreeMap::new(),
+            controller: CONTROLLER.into(),
             allow_external_name: false,
             standalone: true,
             serving: false,

@@ -29,6 +29,6 @@ mod suggest;
 mod translator;
 
 pub use claims::{Claim, Claims, Grant};
-pub use config::{Config, Dialect, UnknownDialect};
+pub use config::{CONTROLLER, Config, Dialect, UnknownDialect};
 pub use review::{Review, review};
 pub use translator::Translator;

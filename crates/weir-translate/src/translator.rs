@@ -70,8 +70,8 @@ struct Entry {
 enum Outcome {
     /// Not looked at yet.
     Pending,
-    /// It belongs to no class that is served.
-    NotServed(Box<Finding>),
+    /// It belongs to no class that is served; there may be something to say about that.
+    NotServed(Option<Box<Finding>>),
     /// It is served.
     Served(Box<Draft>),
 }
@@ -216,11 +216,11 @@ impl Translator {
 
     /// Everything there is to say about the objects, sorted, each once.
     pub fn findings(&self) -> Vec<Finding> {
-        let mut findings: Vec<_> = class::findings(&self.objects.classes).collect();
+        let mut findings: Vec<_> = class::findings(&self.objects.classes, &self.config).collect();
         for entry in self.objects.ingresses.values() {
             match &entry.outcome {
                 Outcome::Pending => {}
-                Outcome::NotServed(finding) => findings.push((**finding).clone()),
+                Outcome::NotServed(finding) => findings.extend(finding.as_deref().cloned()),
                 Outcome::Served(draft) => findings.extend_from_slice(&draft.findings),
             }
         }

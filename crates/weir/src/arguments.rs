@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use weir_cluster::Cluster;
-use weir_translate::{Config, Dialect};
+use weir_translate::{CONTROLLER, Config, Dialect};
 
 pub(crate) use traffic::{Traffic, address};
 
@@ -20,6 +20,10 @@ pub(crate) struct Reading {
     /// moving from another controller without touching its manifests. Repeatable.
     #[arg(long = "adopt-class", value_name = "NAME=DIALECT", value_parser = adopted)]
     adopt: Vec<(String, Dialect)>,
+
+    /// What the IngressClasses that are Weir's name as their controller; for two installations in one cluster.
+    #[arg(long, value_name = "NAME")]
+    controller_class: Option<String>,
 
     /// Serve Services of type ExternalName. Off by default: they let whoever writes a Service reach any
     /// address that Weir can reach.
@@ -70,10 +74,16 @@ pub(crate) enum Format {
 // === impl Reading ===
 
 impl Reading {
+    /// Whether the controller of Weir's classes was named.
+    pub(crate) fn names_controller(&self) -> bool {
+        self.controller_class.is_some()
+    }
+
     /// What the translator has to know.
     pub(crate) fn config(&self) -> Config {
         Config {
             adopt: self.adopt.iter().cloned().collect(),
+            controller: self.controller_class.as_deref().unwrap_or(CONTROLLER).into(),
             allow_external_name: self.allow_external_name,
             ..Config::default()
         }

@@ -87,6 +87,9 @@ async fn settings(origin: &Origin, cluster: &Cluster) -> Config {
     let mut config = report.map(|report| report.reading()).unwrap_or_default();
     config.adopt.extend(given.adopt);
     config.allow_external_name |= given.allow_external_name;
+    if origin.reading.names_controller() {
+        config.controller = given.controller;
+    }
     Config { standalone: false, serving: true, ..config }
 }
 

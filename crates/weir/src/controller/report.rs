@@ -29,6 +29,7 @@ pub(crate) struct Report {
     pub(crate) proxies: Vec<ProxyReport>,
     adopt_classes: BTreeMap<String, String>,
     allow_external_name: bool,
+    controller_class: String,
 }
 
 /// A proxy that is connected to the controller.
@@ -75,6 +76,7 @@ impl Report {
                 .map(|(name, dialect)| (name.clone(), dialect.to_string()))
                 .collect(),
             allow_external_name: reading.allow_external_name,
+            controller_class: reading.controller.to_string(),
         }
     }
 
@@ -90,6 +92,7 @@ impl Report {
         Config {
             adopt: self.adopt_classes.iter().filter_map(known).collect(),
             allow_external_name: self.allow_external_name,
+            controller: self.controller_class.as_str().into(),
             ..Config::default()
         }
     }
