@@ -41,6 +41,9 @@ use crate::{
 
 /// How often a request may be sent again.
 const RETRIES: usize = 2;
+/// The longest that a request and the end of its idle connection take to cross each other on the way. A reset
+/// that comes later is the endpoint's.
+const CROSSING: Duration = Duration::from_millis(100);
 
 /// The next piece of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,6 +255,7 @@ pub(crate) async fn run(
     };
     let mut tried = SmallVec::new();
     let mut repeats = 0;
+    let mut since = account.begin;
     worker.earn_retry();
     regroup(Turn::ToEndpoint).await;
     loop {
@@ -269,11 +273,13 @@ pub(crate) async fn run(
         match result {
             Err(Failure::Reset) if attempt.may_repeat(repeats, body, sink) => {
                 repeats += 1;
+                let now = Instant::now();
                 // A connection that was idle may have been closed at this very moment; the endpoint itself
                 // is not to blame then.
-                if !reused {
+                if !reused || now.duration_since(since) > CROSSING {
                     tried.extend(account.endpoint);
                 }
+                since = now;
             }
             result => return result,
         }

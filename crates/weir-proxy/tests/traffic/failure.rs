@@ -115,3 +115,36 @@ async fn endpoints_change_under_load_without_a_failure() {
     report.assert_clean();
     assert!(one.count() > 100 && two.count() > 100);
 }
+
+#[tokio::test]
+async fn an_endpoint_that_dies_during_requests_is_not_asked_again() {
+    let (dying, living) = (Origin::start("dying").await, Origin::start("living").await);
+    let world = World::new(&[dying.addr(), living.addr()]);
+    let mut clients = Vec::new();
+    for _ in 0..24 {
+        clients.push(world.connect().await);
+    }
+    // Connections to both are in use again and again from here on.
+    for _ in 0..4 {
+        for client in &mut clients {
+            assert_eq!(client.get("a", "/").await.unwrap().status, 200);
+        }
+    }
+    for client in &mut clients {
+        client.send("GET /hold HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    }
+    let both = async {
+        while dying.count() + living.count() < 5 * 24 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
+    // Longer than a request and the end of an idle connection need to cross each other.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    living.release();
+    dying.kill().await;
+    for client in &mut clients {
+        assert_eq!(client.response().await.unwrap().status, 200);
+    }
+    assert_eq!(world.proxy.metrics().totals().connect_failures, 0);
+}
