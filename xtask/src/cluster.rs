@@ -1,14 +1,21 @@
 //! `cargo xtask cluster`: a real Kubernetes node on this machine, for the end-to-end tests.
 //!
 //! ```text
-//! up ──► binaries (Go modules, built once) ─► network ─► pki ─► control plane ─► node
-//!                                            (namespace)       (etcd, apiserver, …) (containerd, kubelet, kube-proxy)
+//! up ──► binaries (Go modules, built once) ─► network ─► init ─► pki ─► control plane ─► node
+//!                                            (namespaces)             (etcd, apiserver, …) (containerd, kubelet, kube-proxy)
 //! ```
-//! The node lives in a network namespace that `up` makes and `down` removes; nothing else of the machine's
-//! network changes. No docker: containerd runs the pods, and images come from tar files.
+//! The node lives in namespaces that `up` makes and `down` removes: one for its network, one for its processes,
+//! one for its mounts. Nothing else of the machine changes. No docker: containerd runs the pods, and images
+//! come from tar files.
+//!
+//! Every step of `down` can be repeated, and the folder of the cluster is what it removes last. So a `down` after
+//! an `up` or a `down` that was interrupted anywhere leaves nothing behind.
 
 mod binaries;
 mod control;
+mod dns;
+mod groups;
+mod init;
 mod network;
 mod node;
 mod pause;
@@ -44,6 +51,19 @@ enum What {
     Up,
     /// End what `up` started, and forget its state
     Down,
+    /// Stop a program of the cluster, such as kube-apiserver or etcd, to see what becomes of the others
+    Stop {
+        /// Its name
+        program: String,
+        /// Kill it instead of asking it to end
+        #[arg(long)]
+        kill: bool,
+    },
+    /// Start a stopped program as it was, and wait until it is ready
+    Start {
+        /// Its name
+        program: String,
+    },
     /// Import images, as OCI tar files
     Load {
         /// The tar files
@@ -58,6 +78,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Up => up(&place),
         What::Down => down(&place),
+        What::Stop { program, kill } => processes::stop(&place, program, *kill),
+        What::Start { program } => {
+            processes::start_again(&place, program)?;
+            control::ready(&place, program)
+        }
         What::Load { images } => images.iter().try_for_each(|image| node::import(&place, image)),
     }
 }
@@ -76,11 +101,18 @@ fn up(place: &Place) -> anyhow::Result<()> {
         "a cluster is up in {} already; end it with: cargo xtask cluster down",
         place.run.display()
     );
+    ensure!(
+        !network::exists(),
+        "a cluster that another --dir keeps is up; end it with: cargo xtask cluster --dir DIR down"
+    );
     packages::ensure(Need::Cluster)?;
     binaries::build(place)?;
     let started = start(place);
     if started.is_err() {
-        out::note("the cluster did not come up; its logs are kept until `cargo xtask cluster down`");
+        out::note(format_args!(
+            "the cluster did not come up; its logs stay in {} until `cargo xtask cluster down`",
+            place.run.join("log").display()
+        ));
     }
     started?;
     out::say(place.exports());
@@ -90,14 +122,16 @@ fn up(place: &Place) -> anyhow::Result<()> {
 fn start(place: &Place) -> anyhow::Result<()> {
     place.create().with_context(|| format!("making {}", place.run.display()))?;
     network::make()?;
+    init::start(place)?;
     pki::write(place)?;
     control::start(place)?;
     node::start(place)
 }
 
 fn down(place: &Place) -> anyhow::Result<()> {
-    processes::end(place);
-    node::unmount(place)?;
+    processes::end()?;
+    groups::remove(place)?;
     network::remove()?;
+    init::remove_private_folders(place);
     place.remove().with_context(|| format!("removing {}", place.run.display()))
 }

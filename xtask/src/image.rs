@@ -1,68 +1,132 @@
 //! `cargo xtask image`, and images in general: OCI tar files (image-spec 1.1), made without a container engine.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use crate::{out, run};
 
-/// The image that the tests run.
-const NAME: &str = "weir.dev/weir:dev";
-
 /// Arguments of the verb.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// What to pack; several programs share a build and a tar
+    #[arg(value_enum, value_name = "PROGRAM", default_value = "weir")]
+    programs: Vec<Program>,
     /// Where the tar goes
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
-/// Builds the program without shared libraries, since the image holds nothing else, and packs it.
+/// What there are images of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Program {
+    /// The proxy, as weir.dev/weir:dev
+    Weir,
+    /// A backend for tests, as weir.dev/origin:dev
+    Origin,
+}
+
+// === impl Program ===
+
+impl Program {
+    fn package(self) -> &'static str {
+        match self {
+            Self::Weir => "weir",
+            Self::Origin => "weir-testkit",
+        }
+    }
+
+    fn binary(self) -> &'static str {
+        match self {
+            Self::Weir => "weir",
+            Self::Origin => "weir-origin",
+        }
+    }
+
+    fn image(self) -> &'static str {
+        match self {
+            Self::Weir => "weir.dev/weir:dev",
+            Self::Origin => "weir.dev/origin:dev",
+        }
+    }
+
+    fn packed(self, folder: &Path) -> Image {
+        let file = self.binary();
+        Image { name: self.image(), entrypoint: file, files: vec![(file, folder.join(file))] }
+    }
+}
+
+/// Builds the programs without shared libraries, since an image holds nothing else, and packs them.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let mut build = run::cargo(["build", "--release", "--package", "weir", "--target", &target]);
-    run::run(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
-    let program = run::target()?.join(&target).join("release/weir");
-    Image { name: NAME, entrypoint: "/weir", files: &[("weir", &program)] }.write(&args.out)?;
-    out::say(format_args!("{NAME} in {}", args.out.display()));
+    let mut programs = args.programs.clone();
+    programs.sort_unstable();
+    programs.dedup();
+    let folder = build(&programs)?;
+    let images: Vec<_> = programs.iter().map(|program| program.packed(&folder)).collect();
+    write(&images, &args.out)?;
+    for program in programs {
+        out::say(format_args!("{} in {}", program.image(), args.out.display()));
+    }
     Ok(())
+}
+
+/// One build for all of them, so that what they share is compiled once. Returns the folder of the programs.
+fn build(programs: &[Program]) -> anyhow::Result<PathBuf> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut build = run::cargo(["build", "--release", "--target", &target]);
+    for program in programs {
+        build.args(["--package", program.package(), "--bin", program.binary()]);
+    }
+    run::run(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    Ok(run::target()?.join(target).join("release"))
 }
 
 /// An image of one layer.
 #[derive(Debug)]
-pub(crate) struct Image<'i> {
-    pub(crate) name: &'i str,
-    pub(crate) entrypoint: &'i str,
+pub(crate) struct Image {
+    pub(crate) name: &'static str,
+    /// The file that runs.
+    pub(crate) entrypoint: &'static str,
     /// Where each file goes, and where it is.
-    pub(crate) files: &'i [(&'i str, &'i Path)],
+    pub(crate) files: Vec<(&'static str, PathBuf)>,
+}
+
+/// Writes images into one tar.
+pub(crate) fn write(images: &[Image], to: &Path) -> anyhow::Result<()> {
+    let mut blobs = BTreeMap::new();
+    let mut manifests = Vec::new();
+    for image in images {
+        let layer = image.layer()?;
+        let config = image.config(&digest(&layer)).to_string().into_bytes();
+        let manifest = manifest(&config, &layer).to_string().into_bytes();
+        manifests.push(image.described(&manifest));
+        blobs.extend([layer, config, manifest].map(|blob| (digest(&blob), blob)));
+    }
+    let index = json!({ "schemaVersion": 2, "manifests": manifests });
+    let mut tar = Builder::new(File::create(to).with_context(|| format!("creating {}", to.display()))?);
+    append(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    append(&mut tar, "index.json", index.to_string().as_bytes())?;
+    for (digest, blob) in &blobs {
+        append(&mut tar, &format!("blobs/sha256/{digest}"), blob)?;
+    }
+    Ok(tar.finish()?)
 }
 
 // === impl Image ===
 
-impl Image<'_> {
-    /// Writes the tar.
-    pub(crate) fn write(&self, to: &Path) -> anyhow::Result<()> {
-        let layer = self.layer()?;
-        let config = self.config(&digest(&layer)).to_string().into_bytes();
-        let manifest = manifest(&config, &layer).to_string().into_bytes();
-        let mut tar = Builder::new(File::create(to)?);
-        append(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        append(&mut tar, "index.json", self.index(&manifest).to_string().as_bytes())?;
-        for blob in [&layer, &config, &manifest] {
-            append(&mut tar, &format!("blobs/sha256/{}", digest(blob)), blob)?;
-        }
-        Ok(tar.finish()?)
-    }
-
+impl Image {
     fn layer(&self) -> anyhow::Result<Vec<u8>> {
         let mut tar = Builder::new(Vec::new());
-        for (name, file) in self.files {
+        for (name, file) in &self.files {
             let content = fs::read(file)?;
             let mut header = header(content.len(), 0o755);
             tar.append_data(&mut header, name, &*content)?;
@@ -76,18 +140,19 @@ impl Image<'_> {
     fn config(&self, layer: &str) -> Value {
         json!({
             "architecture": architecture(), "os": "linux",
-            "config": { "Entrypoint": [self.entrypoint], "Env": ["PATH=/"] },
+            "config": { "Entrypoint": [format!("/{}", self.entrypoint)], "Env": ["PATH=/"] },
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
         })
     }
 
-    fn index(&self, manifest: &[u8]) -> Value {
+    /// As the index has it.
+    fn described(&self, manifest: &[u8]) -> Value {
         let mut described = described("application/vnd.oci.image.manifest.v1+json", manifest);
         described["annotations"] = json!({
             "io.containerd.image.name": self.name, "org.opencontainers.image.ref.name": self.name,
         });
         described["platform"] = json!({ "architecture": architecture(), "os": "linux" });
-        json!({ "schemaVersion": 2, "manifests": [described] })
+        described
     }
 }
 
@@ -132,27 +197,32 @@ fn architecture() -> &'static str {
 mod tests {
     use super::*;
 
+    fn names(tar: &[u8]) -> anyhow::Result<Vec<String>> {
+        let mut tar = tar::Archive::new(tar);
+        tar.entries()?.map(|entry| Ok(entry?.path()?.display().to_string())).collect()
+    }
+
     #[test]
     fn equal_content_gives_an_equal_image() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let program = folder.path().join("program");
         fs::write(&program, "content")?;
-        let image =
-            Image { name: "weir.dev/test:1", entrypoint: "/program", files: &[("program", &program)] };
-        let write = |name: &str| -> anyhow::Result<Vec<u8>> {
-            let tar = folder.path().join(name);
-            image.write(&tar)?;
+        let files = || vec![("program", program.clone())];
+        let image = |name| Image { name, entrypoint: "program", files: files() };
+        let write = |images: &[Image]| -> anyhow::Result<Vec<u8>> {
+            let tar = folder.path().join("tar");
+            write(images, &tar)?;
             Ok(fs::read(tar)?)
         };
-        let first = write("a")?;
-        assert_eq!(first, write("b")?);
-        let mut tar = tar::Archive::new(&*first);
-        let names: Vec<_> = tar
-            .entries()?
-            .map(|entry| entry.map(|entry| entry.path().map(|path| path.display().to_string())))
-            .collect::<Result<Result<Vec<_>, _>, _>>()??;
-        assert_eq!(names.len(), 5);
-        assert_eq!(names[0], "oci-layout");
+        let first = write(&[image("weir.dev/test:1")])?;
+        assert_eq!(first, write(&[image("weir.dev/test:1")])?);
+        assert_eq!(names(&first)?[..2], ["oci-layout", "index.json"]);
+        assert_eq!(names(&first)?.len(), 2 + 3);
+
+        // What two images share is there once.
+        let both = write(&[image("weir.dev/test:1"), image("weir.dev/other:1")])?;
+        assert_eq!(names(&both)?.len(), 2 + 3);
+        assert!(String::from_utf8_lossy(&both).contains("weir.dev/other:1"));
         Ok(())
     }
 }

@@ -54,6 +54,8 @@ const PACKAGES: &[Package] = &[
         why: "kube-proxy clears connections",
     },
     Package { name: "iproute2", program: "ip", need: Need::Cluster, why: "the node's network" },
+    Package { name: "util-linux", program: "unshare", need: Need::Cluster, why: "the node's namespaces" },
+    Package { name: "mount", program: "mount", need: Need::Cluster, why: "the node's mounts" },
     Package { name: "procps", program: "sysctl", need: Need::Cluster, why: "the node forwards packets" },
 ];
 

@@ -32,7 +32,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-type BoxBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+/// A body of any kind.
+pub(crate) type BoxBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A running origin. Dropping it closes its connections.
 #[derive(Debug)]
@@ -166,13 +167,13 @@ fn answer(request: Request<Incoming>, seen: &Arc<Seen>) -> Result<Response<BoxBo
 }
 
 /// The body as it arrives, with a trailer of the origin's own.
-fn echo(body: Incoming) -> BoxBody {
+pub(crate) fn echo(body: Incoming) -> BoxBody {
     let trailers =
         HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), HeaderValue::from(0))]);
     boxed(body.with_trailers(async move { Some(Ok(trailers)) }))
 }
 
-fn boxed<B>(body: B) -> BoxBody
+pub(crate) fn boxed<B>(body: B) -> BoxBody
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -16,6 +16,7 @@ mod h2_origin;
 pub mod load;
 pub mod manifests;
 mod origin;
+pub mod pod;
 mod process;
 mod raw_origin;
 pub mod websocket;

@@ -1,23 +1,54 @@
-//! The control plane: etcd, API server, controller manager, scheduler.
+//! The control plane: etcd, API server, controller manager, scheduler, names.
 
-use std::{process::Command, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
+
+use anyhow::Context as _;
 
 use super::{
-    network::{CLUSTER_PODS, NODE_ADDRESS, SERVICES},
+    dns,
+    network::{self, CLUSTER_PODS, NODE_ADDRESS, SERVICES},
     place::Place,
     processes,
 };
 
-/// How long the API server may take to be ready.
+/// How long a program may take to be ready.
 const READY: Duration = Duration::from_mins(1);
 
 /// Starts it and waits for the API.
 pub(super) fn start(place: &Place) -> anyhow::Result<()> {
     processes::start(place, "etcd", &etcd(place))?;
     processes::start(place, "kube-apiserver", &api_server(place))?;
-    processes::wait("the API server", READY, || kubectl(place, &["get", "--raw", "/readyz"]))?;
+    ready(place, "kube-apiserver")?;
     processes::start(place, "kube-controller-manager", &controller_manager(place))?;
-    processes::start(place, "kube-scheduler", &scheduler(place))
+    processes::start(place, "kube-scheduler", &scheduler(place))?;
+    dns::start(place)
+}
+
+/// Waits until a program says that it is ready. One that says nothing about that is.
+pub(super) fn ready(place: &Place, program: &str) -> anyhow::Result<()> {
+    let Some(url) = health(program) else { return Ok(()) };
+    let asked = || {
+        let mut curl = network::command(Path::new("curl"));
+        // The certificates of some are their own.
+        curl.args(["--silent", "--show-error", "--fail", "--insecure", "--max-time", "2", &url]);
+        curl
+    };
+    let ready = processes::wait(program, READY, asked);
+    ready.with_context(|| format!("{program} is not ready; {} may tell why", place.log(program).display()))
+}
+
+/// Where a program says it, as seen by the node.
+fn health(program: &str) -> Option<String> {
+    Some(match program {
+        "etcd" => "http://127.0.0.1:2379/readyz".into(),
+        "kube-apiserver" => format!("https://{NODE_ADDRESS}:6443/readyz"),
+        "kube-controller-manager" => "https://127.0.0.1:10257/healthz".into(),
+        "kube-scheduler" => "https://127.0.0.1:10259/healthz".into(),
+        "kubelet" => "http://127.0.0.1:10248/healthz".into(),
+        "kube-proxy" => "http://127.0.0.1:10256/healthz".into(),
+        dns::PROGRAM => format!("http://{}/ready", dns::HEALTH),
+        _ => return None,
+    })
 }
 
 /// kubectl as the administrator.
@@ -67,6 +98,9 @@ fn controller_manager(place: &Place) -> Vec<String> {
         format!("--root-ca-file={}", place.pki("ca.crt").display()),
         "--use-service-account-credentials=true".into(),
         "--leader-elect=false".into(),
+        // After a pause of the API server, one that had to win its lease again would count from then on. This
+        // one would give up a node, and all endpoints with it, that had only nobody to report to.
+        "--node-monitor-grace-period=1h".into(),
         "--allocate-node-cidrs=true".into(),
         format!("--cluster-cidr={CLUSTER_PODS}"),
         "--bind-address=127.0.0.1".into(),

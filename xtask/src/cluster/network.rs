@@ -32,15 +32,20 @@ pub(super) fn make() -> anyhow::Result<()> {
     ip(&["route", "add", SERVICES, "via", NODE_ADDRESS])
 }
 
-/// Removes all of it; routes go with their interface, the namespaces of pods with their pods.
+/// Removes all of it; routes go with their interface, the interfaces of pods with their pods.
 pub(super) fn remove() -> anyhow::Result<()> {
-    let namespaces = run::output(Command::new("ip").args(["netns", "list"]))?;
-    let ours = |name: &&str| name.starts_with("cni-") || *name == NAMESPACE;
-    let names = namespaces.lines().filter_map(|line| line.split_whitespace().next());
     if Path::new("/sys/class/net").join(HOST_LINK).exists() {
         ip(&["link", "del", HOST_LINK])?;
     }
-    names.filter(ours).try_for_each(|name| ip(&["netns", "del", name]))
+    if exists() {
+        ip(&["netns", "del", NAMESPACE])?;
+    }
+    Ok(())
+}
+
+/// Whether there is a namespace of a node.
+pub(super) fn exists() -> bool {
+    Path::new("/run/netns").join(NAMESPACE).exists()
 }
 
 /// The processes that live in the namespace.

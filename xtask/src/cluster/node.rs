@@ -1,11 +1,12 @@
 //! The node: containerd, kubelet, kube-proxy.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::json;
 
 use super::{
-    control::{kubeconfig, kubectl},
+    control::{self, kubeconfig, kubectl},
+    dns,
     network::{CLUSTER_PODS, NODE_ADDRESS, PODS},
     pause,
     place::{Place, text},
@@ -33,6 +34,7 @@ pub(super) fn start(place: &Place) -> anyhow::Result<()> {
     processes::wait("the node", READY, || {
         kubectl(place, &["wait", "--for=condition=Ready", &node, "--timeout=1s"])
     })?;
+    control::ready(place, dns::PROGRAM)?;
     // Pods are refused until the controller manager has made it.
     processes::wait("the default service account", READY, || {
         kubectl(place, &["get", "serviceaccount", "default", "--namespace=default"])
@@ -42,18 +44,6 @@ pub(super) fn start(place: &Place) -> anyhow::Result<()> {
 /// Imports an image, so that pods can use it without a registry.
 pub(super) fn import(place: &Place, image: &Path) -> anyhow::Result<()> {
     run::output(ctr(place, &["--namespace=k8s.io", "images", "import"]).arg(image)).map(drop)
-}
-
-/// Unmounts what containers and pods had mounted.
-pub(super) fn unmount(place: &Place) -> anyhow::Result<()> {
-    let mounts = fs::read_to_string("/proc/mounts")?;
-    let ours = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    let mut ours: Vec<&str> = ours.filter(|path| Path::new(path).starts_with(&place.run)).collect();
-    ours.sort_unstable();
-    for path in ours.into_iter().rev() {
-        run::output(Command::new("umount").args(["--lazy", path]))?;
-    }
-    Ok(())
 }
 
 fn ctr(place: &Place, args: &[&str]) -> Command {
@@ -77,12 +67,14 @@ fn containerd(place: &Place) -> String {
     let folder = |name: &str| text(&place.run.join(name));
     format!(
         "version = 3\nroot = {root:?}\nstate = {state:?}\n[grpc]\naddress = {socket:?}\n\
+         [plugins.'io.containerd.nri.v1.nri']\ndisable = true\n\
          [plugins.'io.containerd.cri.v1.images']\nsnapshotter = \"overlayfs\"\n\
          [plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = {pause:?}\n\
          [plugins.'io.containerd.cri.v1.runtime']\nrestrict_oom_score_adj = true\n\
+         netns_mounts_under_state_dir = true\n\
          [plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = [\"/usr/lib/cni\"]\nconf_dir = {cni:?}\n",
         root = folder("containerd"),
-        state = folder("containerd-state"),
+        state = text(&place.containerd_state()),
         socket = text(&place.containerd_socket()),
         pause = pause::NAME,
         cni = folder("cni"),
@@ -101,7 +93,10 @@ fn kubelet(place: &Place) -> serde_json::Value {
         "failCgroupV1": false, "cgroupDriver": "cgroupfs", "cgroupsPerQOS": false, "enforceNodeAllocatable": [],
         "failSwapOn": false,
         "containerRuntimeEndpoint": format!("unix://{}", place.containerd_socket().display()),
-        "clusterDomain": "cluster.local", "address": NODE_ADDRESS,
+        "address": NODE_ADDRESS,
+        // Names by CoreDNS alone: what the machine searches must not change what a test sees.
+        "clusterDNS": [NODE_ADDRESS], "clusterDomain": dns::DOMAIN, "resolvConf": "",
+        "podLogsDir": place.run.join("pod-logs"), "volumePluginDir": place.run.join("kubelet-plugins"),
         "imageGCHighThresholdPercent": 100, "evictionHard": { "nodefs.available": "1%" },
     })
 }

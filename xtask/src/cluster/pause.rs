@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use super::place::Place;
-use crate::{image::Image, run};
+use crate::{
+    image::{self, Image},
+    run,
+};
 
 /// Its name.
 pub(super) const NAME: &str = "weir.dev/pause:1";
@@ -20,7 +23,8 @@ pub(super) fn tar(place: &Place) -> anyhow::Result<PathBuf> {
     if !tar.is_file() {
         fs::write(&source, SOURCE)?;
         run::output(Command::new("cc").args(["-static", "-O2", "-o"]).arg(&program).arg(&source))?;
-        Image { name: NAME, entrypoint: "/pause", files: &[("pause", &program)] }.write(&tar)?;
+        let image = Image { name: NAME, entrypoint: "pause", files: vec![("pause", program)] };
+        image::write(&[image], &tar)?;
     }
     Ok(tar)
 }

@@ -9,7 +9,13 @@ use weir_testkit::certs::Authority;
 use super::{network, place::Place};
 
 /// Names of the API server, as pods and the machine know it.
-const API_NAMES: &[&str] = &["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
+const API_NAMES: &[&str] = &[
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "localhost",
+];
 const API_ADDRESSES: &[&str] = &[network::NODE_ADDRESS, "10.96.0.1", "127.0.0.1"];
 
 /// Writes the authority, the API server's certificate, the key for service account tokens, and a kubeconfig

@@ -25,7 +25,7 @@ impl Place {
     }
 
     pub(super) fn create(&self) -> io::Result<()> {
-        ["pki", "cni", "log"].iter().try_for_each(|folder| fs::create_dir_all(self.run.join(folder)))
+        ["args", "cni", "log", "pki"].iter().try_for_each(|folder| fs::create_dir_all(self.run.join(folder)))
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {
@@ -57,8 +57,19 @@ impl Place {
         self.run.join("containerd.sock")
     }
 
-    pub(super) fn pids(&self) -> PathBuf {
-        self.run.join("pids")
+    /// What containerd knows of running containers.
+    pub(super) fn containerd_state(&self) -> PathBuf {
+        self.run.join("containerd-state")
+    }
+
+    /// The number of the node's first process.
+    pub(super) fn init(&self) -> PathBuf {
+        self.run.join("init")
+    }
+
+    /// What a program was started with.
+    pub(super) fn args(&self, program: &str) -> PathBuf {
+        self.run.join("args").join(program)
     }
 
     pub(super) fn log(&self, program: &str) -> PathBuf {
