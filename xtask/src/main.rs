@@ -4,12 +4,14 @@
 //!   test    every test of the workspace, closing with one line of counts
 //!   lint    formatting, clippy, documentation, layering, tidiness, dependencies
 //!   bench   Weir beside nginx, HAProxy and Envoy; writes docs/benchmarks.md
-//!   image   Weir as an OCI image in a tar file
+//!   image   Weir, or a backend for tests, as an OCI image in a tar file
 //!   cluster a real Kubernetes node on this machine, for end-to-end tests
+//!   e2e     Weir in such a cluster, under load, while things break
 //! ```
 
 mod bench;
 mod cluster;
+mod e2e;
 mod image;
 mod lint;
 mod out;
@@ -40,7 +42,9 @@ enum Verb {
     Bench(bench::Args),
     /// Start, end or feed a real Kubernetes node on this machine
     Cluster(cluster::Args),
-    /// Pack Weir as an OCI image in a tar file
+    /// Test Weir in a cluster, under load, while things break
+    E2e(e2e::Args),
+    /// Pack Weir, or a backend for tests, as an OCI image in a tar file
     Image(image::Args),
     /// Serve as the benchmark's origin until stdin closes
     #[command(hide = true)]
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Cluster(args) => cluster::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::E2e(args) => e2e::run(&args),
         Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Origin(args) => bench::origin::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Load(args) => bench::load::run(&args).map(|()| ExitCode::SUCCESS),

@@ -1,15 +1,15 @@
-//! `cargo xtask test`: every test of the workspace, streamed, with one closing line of counts.
+//! `cargo xtask test`: every test, also those in a cluster, streamed, with one closing line of counts.
 
 use std::{
     fmt,
     io::{BufRead as _, BufReader},
-    process::{ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
 };
 
 use anyhow::Context as _;
 
 use crate::{
-    out,
+    e2e, out,
     packages::{self, Need},
     run,
 };
@@ -17,6 +17,9 @@ use crate::{
 /// Arguments of the verb.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Leave out the tests in a cluster
+    #[arg(long)]
+    no_e2e: bool,
     /// More arguments for `cargo test`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     more: Vec<String>,
@@ -24,13 +27,30 @@ pub(crate) struct Args {
 
 /// How many tests there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
+pub(crate) struct Counts {
     passed: u64,
     failed: u64,
     skipped: u64,
 }
 
 impl Counts {
+    /// Runs a command and counts while its output passes through; whether it succeeded.
+    pub(crate) fn stream(&mut self, command: &mut Command) -> anyhow::Result<bool> {
+        let failed = self.failed;
+        let mut cargo = command.stdout(Stdio::piped()).spawn().context("starting cargo test")?;
+        for line in BufReader::new(cargo.stdout.take().context("no stdout")?).lines() {
+            let line = line.unwrap_or_default();
+            self.read(&line);
+            out::say(line);
+        }
+        let status = cargo.wait()?;
+        if !status.success() && self.failed == failed {
+            // Something that is not a test failed: a build, or a test program that died.
+            self.failed += 1;
+        }
+        Ok(status.success())
+    }
+
     /// Adds what a line tells; most lines tell nothing.
     fn read(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
@@ -60,22 +80,19 @@ impl fmt::Display for Counts {
 /// Runs the verb.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     packages::ensure(Need::Tests)?;
-    let mut command = run::cargo(["test", "--workspace", "--no-fail-fast"]);
-    let mut cargo = command.args(&args.more).stdout(Stdio::piped()).spawn().context("starting cargo test")?;
     let mut counts = Counts::default();
-    for line in BufReader::new(cargo.stdout.take().context("no stdout")?).lines() {
-        let line = line.unwrap_or_default();
-        counts.read(&line);
-        out::say(line);
-    }
-    let status = cargo.wait()?;
-    if !status.success() && counts.failed == 0 {
-        // Something that is not a test failed: a build, or a test program that died.
-        counts.failed = 1;
+    let mut workspace = run::cargo(["test", "--workspace", "--no-fail-fast"]);
+    let mut passed = counts.stream(workspace.args(&args.more))?;
+    if !args.no_e2e {
+        passed &= e2e::part_of_all(&mut counts).unwrap_or_else(|error| {
+            out::note(format_args!("e2e: {error:#}"));
+            counts.failed += 1;
+            false
+        });
     }
     // Nothing follows the counts, on either stream.
     out::say(counts);
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[cfg(test)]

@@ -1,0 +1,89 @@
+//! The end-to-end tests. `cargo xtask e2e` brings up what they need; without it they say that they were not run.
+
+mod authors;
+mod certificates;
+mod changes;
+mod controllers;
+mod flood;
+mod install;
+mod outage;
+mod proxies;
+mod rollout;
+mod status;
+mod steady;
+mod tenants;
+
+use std::{env, process::ExitCode};
+
+use clap::Parser;
+use weir_e2e::{Case, Options, Suite, say};
+
+/// What says that there is a cluster with the images in it.
+const READY: &str = "WEIR_E2E";
+
+/// The longest first, so that they don't make the others wait at the end.
+const CASES: &[Case] = &[
+    Case::new("controllers-away", |stage| Box::pin(controllers::away(stage))),
+    Case::new("rolling-update-exit", |stage| Box::pin(rollout::without_farewell(stage))),
+    Case::new("chart-upgrade", |stage| Box::pin(proxies::upgraded(stage))),
+    Case::new("proxies-restarted", |stage| Box::pin(proxies::restarted(stage))),
+    Case::new("leader-killed", |stage| Box::pin(controllers::leader_killed(stage))),
+    Case::new("install", |stage| Box::pin(install::scenarios(stage))),
+    Case::new("rolling-update-prestop", |stage| Box::pin(rollout::with_pre_stop(stage))),
+    Case::new("rolling-update-drain", |stage| Box::pin(rollout::with_drain(stage))),
+    Case::new("all-terminating", |stage| Box::pin(rollout::all_terminating(stage))),
+    Case::new("scale", |stage| Box::pin(rollout::scale(stage))),
+    Case::new("claimed-host", |stage| Box::pin(tenants::claimed(stage))),
+    Case::new("status-written-once", |stage| Box::pin(status::written_once(stage))),
+    Case::new("command-line", |stage| Box::pin(authors::command_line(stage))),
+    Case::new("admission", |stage| Box::pin(authors::admission(stage))),
+    Case::new("certificate-rotated", |stage| Box::pin(certificates::rotated(stage))),
+    Case::new("secret-deleted", |stage| Box::pin(certificates::deleted(stage))),
+    Case::new("route-order", |stage| Box::pin(changes::route_order(stage))),
+    Case::new("service-port", |stage| Box::pin(changes::service_port(stage))),
+    Case::new("service-deleted", |stage| Box::pin(changes::service_deleted(stage))),
+    Case::new("weight-flips", |stage| Box::pin(changes::weight(stage))),
+    Case::new("everything-invalid", |stage| Box::pin(changes::everything_invalid(stage))),
+    Case::alone("api-server-gone", |stage| Box::pin(outage::api_server(stage))),
+    Case::alone("flood-of-ingresses", |stage| Box::pin(flood::of_ingresses(stage))),
+];
+
+/// End-to-end tests of Weir; run them by cargo xtask e2e.
+#[derive(Parser)]
+struct Args {
+    /// Only cases whose names hold one of these texts
+    filters: Vec<String>,
+    /// How many cases at a time
+    #[arg(long, default_value_t = 4)]
+    jobs: usize,
+    /// Print the names of all cases, and run none
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    if env::var_os(READY).is_none() {
+        say(format_args!("e2e: {} cases not run, for want of a cluster: cargo xtask e2e", CASES.len()));
+        return ExitCode::SUCCESS;
+    }
+    let args = Args::parse();
+    if args.list {
+        for case in CASES {
+            say(case.name());
+        }
+        return ExitCode::SUCCESS;
+    }
+    match run(&Options { filters: args.filters, jobs: args.jobs }) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(format_args!("e2e: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
+    runtime.block_on(Suite(CASES).run(options))
+}
