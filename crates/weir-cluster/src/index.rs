@@ -316,6 +316,9 @@ impl Index {
             return;
         }
         let delta = self.translator.translate();
+        for host in delta.hosts.keys() {
+            self.translator.hold(host);
+        }
         if self.translator.secrets_changed() {
             self.want_secrets();
         }

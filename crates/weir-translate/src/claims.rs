@@ -2,8 +2,9 @@
 //!
 //! Whoever may write an Ingress in any namespace could otherwise take a part of somebody else's host. So a
 //! path belongs to the namespace that served it first, with everything below it, and that is recorded: a
-//! restart or an older object that comes later does not change it. Only recorded claims refuse anybody; what
-//! is served at the same time for the first time is served side by side.
+//! restart or an older object that comes later does not change it. What is not recorded yet is held for who
+//! serves it, but only the very path: what is served for the first time at about the same time is served side
+//! by side.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use weir_model::{Host, HostName, MatchPath, Rule};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     hosts: BTreeMap<HostName, BTreeSet<Claim>>,
+    /// What is served, recorded or not.
+    held: BTreeMap<HostName, BTreeSet<Claim>>,
     grants: Vec<Grant>,
 }
 
@@ -56,6 +59,15 @@ enum Extent {
     Pattern,
 }
 
+/// What the record says of a path.
+#[derive(Clone, Copy, Debug)]
+enum Record<'c> {
+    /// It belongs to the namespace, whatever else is held.
+    Own,
+    Foreign(&'c Claim),
+    Nobody,
+}
+
 // === impl Claims ===
 
 impl Claims {
@@ -66,6 +78,23 @@ impl Claims {
         } else {
             self.hosts.insert(host, claims);
         }
+    }
+
+    /// Replaces what is held of a host. Returns whether that is a change.
+    pub(crate) fn hold(&mut self, host: &HostName, claims: BTreeSet<Claim>) -> bool {
+        if claims.is_empty() {
+            return self.held.remove(host).is_some();
+        }
+        let differs = self.held.get(host) != Some(&claims);
+        if differs {
+            self.held.insert(host.clone(), claims);
+        }
+        differs
+    }
+
+    /// Takes over what another one holds.
+    pub(crate) fn holding_like(self, other: &mut Self) -> Self {
+        Self { held: std::mem::take(&mut other.held), ..self }
     }
 
     /// Replaces the permissions.
@@ -85,21 +114,51 @@ impl Claims {
 
     /// The claim of another namespace that a path of this one is refused for.
     pub(crate) fn refusal(&self, host: &HostName, path: &MatchPath, namespace: &str) -> Option<&Claim> {
-        let claims = self.hosts.get(host)?;
         let wanted = Wanted::new(path);
-        let nearest = claims.iter().filter(|claim| claim.covers(wanted)).map(|claim| claim.path.len()).max();
-        let at = |claim: &&Claim| Some(claim.path.len()) == nearest && claim.covers(wanted);
-        let mut owners = claims.iter().filter(at);
-        let foreign = |claim: &Claim| &*claim.namespace != namespace;
-        let covering = owners.clone().all(foreign).then(|| owners.next()).flatten();
-        let below = || claims.iter().find(|claim| foreign(claim) && claim.is_below(wanted));
-        covering.or_else(below).filter(|_| !self.is_granted(host, namespace))
+        let refusal = match self.recorded(host, wanted, namespace) {
+            Record::Own => None,
+            Record::Foreign(claim) => Some(claim),
+            Record::Nobody => self.held_refusal(host, wanted, namespace),
+        };
+        refusal.filter(|_| !self.is_granted(host, namespace))
+    }
+
+    /// What the record says of a path.
+    fn recorded(&self, host: &HostName, wanted: Wanted<'_>, namespace: &str) -> Record<'_> {
+        let Some(claims) = self.hosts.get(host) else { return Record::Nobody };
+        let is_own = |claim: &Claim| &*claim.namespace == namespace;
+        // What was there when Weir came stays, also a pattern around the paths of others.
+        if claims.iter().any(|claim| is_own(claim) && claim.is(wanted)) {
+            return Record::Own;
+        }
+        if let Some(below) = claims.iter().find(|claim| !is_own(claim) && claim.is_below(wanted)) {
+            return Record::Foreign(below);
+        }
+        let covering = claims.iter().filter(|claim| claim.covers(wanted));
+        let Some(nearest) = covering.clone().map(|claim| claim.path.len()).max() else {
+            return Record::Nobody;
+        };
+        let mut owners = covering.filter(|claim| claim.path.len() == nearest);
+        if owners.clone().any(is_own) {
+            return Record::Own;
+        }
+        owners.next().map_or(Record::Nobody, Record::Foreign)
+    }
+
+    /// The very path is served by others, and not by this one.
+    fn held_refusal(&self, host: &HostName, wanted: Wanted<'_>, namespace: &str) -> Option<&Claim> {
+        let claims = self.held.get(host)?;
+        let mut same = claims.iter().filter(|claim| claim.is(wanted));
+        same.clone().all(|claim| &*claim.namespace != namespace).then(|| same.next()).flatten()
     }
 
     /// Whether a namespace may say which certificate a host shows: one that owns a part of it.
     pub(crate) fn may_secure(&self, host: &HostName, namespace: &str) -> bool {
-        let owns = |claims: &BTreeSet<Claim>| claims.iter().any(|claim| &*claim.namespace == namespace);
-        self.hosts.get(host).is_none_or(owns) || self.is_granted(host, namespace)
+        let mut owners =
+            [&self.hosts, &self.held].into_iter().filter_map(|map| map.get(host)).flatten().peekable();
+        owners.peek().is_none()
+            || owners.any(|claim| &*claim.namespace == namespace)
+            || self.is_granted(host, namespace)
     }
 
     fn is_granted(&self, host: &HostName, namespace: &str) -> bool {
@@ -137,6 +196,11 @@ impl Claim {
         let wanted = Wanted::new(&rule.path);
         let namespace = rule.origin.object.namespace.clone();
         Self { path: wanted.path.into(), exact: wanted.extent == Extent::Exact, namespace }
+    }
+
+    /// Whether it is the very path.
+    fn is(&self, wanted: Wanted<'_>) -> bool {
+        *self.path == *wanted.path && self.exact == (wanted.extent == Extent::Exact)
     }
 
     fn covers(&self, wanted: Wanted<'_>) -> bool {
@@ -274,6 +338,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_served_is_held_before_it_is_recorded() {
+        let mut held = Claims::default();
+        let recorded = claims(&[("/", "a"), ("/api", "a"), ("/api", "b")]);
+        held.hold(&host(), recorded.hosts()[&host()].clone());
+        let refused = |namespace: &str, wanted: &str| {
+            held.refusal(&host(), &path(wanted), namespace).map(|claim| claim.path.to_string())
+        };
+        assert_eq!(refused("b", "/"), Some("/".into()));
+        assert_eq!(refused("a", "/"), None);
+        assert_eq!(refused("b", "/api"), None, "both serve it");
+        assert_eq!(refused("c", "/api"), Some("/api".into()));
+        assert_eq!(refused("c", "/login"), None, "until it is recorded, what is below is free");
+        assert!(!held.may_secure(&host(), "c"));
+        // Another controller saw them the other way round, and recorded that.
+        held.set(host(), claims(&[("/", "b")]).hosts()[&host()].clone());
+        assert!(held.refusal(&host(), &path("/"), "b").is_none());
+        assert!(held.refusal(&host(), &path("/"), "a").is_some());
+    }
+
+    #[test]
     fn a_pattern_cannot_reach_around_a_claim() {
         check(&[("/api", "b")], "a", "~ /(api|x)/.*", Some("/api"));
         check(&[("/api", "b")], "a", "~ /a.i", Some("/api"));
@@ -286,6 +370,7 @@ mod tests {
         check(&[("/api", "b")], "b", "~ /api(/|$)(.*)", None);
         check(&[("/api", "b"), ("/x", "a")], "b", "~ /api(/|$)(.*)", None);
         check(&[("~ /api(/|$)(.*)", "b")], "a", "/api/x", Some("/api"));
+        check(&[("~ /(.*)", "a"), ("/api", "b")], "a", "~ /(.*)", None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use weir_model::{
 };
 
 use crate::{
-    Claims, Config,
+    Claim, Claims, Config,
     class::{self, Classes},
     draft::Draft,
     host::HostOutput,
@@ -163,6 +163,7 @@ impl Translator {
 
     /// Replaces what is recorded of the owners of paths, and what an administrator allows besides.
     pub fn claim(&mut self, claims: Claims) {
+        let claims = claims.holding_like(&mut self.claims);
         let old = std::mem::replace(&mut self.claims, claims);
         let (old, new) = (&old, &self.claims);
         if old.grants() == new.grants() {
@@ -171,6 +172,14 @@ impl Translator {
             self.dirty.hosts.extend(changed.cloned());
         } else {
             self.dirty.hosts.extend(self.uses.ingresses_of_host.keys().cloned());
+        }
+    }
+
+    /// Holds what a host serves now for those who serve it, against objects that come later and are older.
+    pub fn hold(&mut self, host: &HostName) {
+        let served = self.blueprint.hosts.get(host).map(|host| Claim::of(host)).unwrap_or_default();
+        if self.claims.hold(host, served) {
+            self.dirty.hosts.insert(host.clone());
         }
     }
 

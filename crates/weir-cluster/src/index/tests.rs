@@ -222,3 +222,21 @@ async fn a_secret_is_read_also_when_nothing_else_changes() {
     let named = tokio::time::timeout(SECRETS, world.wanted.wait_for(|wanted| !wanted.is_empty())).await;
     assert_eq!(*named.unwrap().unwrap(), BTreeSet::from([pair()]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_older_object_that_comes_later_takes_nothing_away() {
+    let mut world = World::new();
+    let plain = INGRESS.replace("  tls: [{ hosts: [a.example], secretName: pair }]\n", "");
+    let dated = |namespace: &str, year: usize| {
+        let metadata =
+            format!("name: main, namespace: {namespace}, creationTimestamp: '{year}-01-01T00:00:00Z'");
+        plain.replace("name: main, namespace: a", &metadata)
+    };
+    world.apply(&dated("a", 2026));
+    world.listed();
+    world.ready().await;
+    let before = world.hub.position();
+    world.apply(&dated("thief", 2020));
+    assert_eq!(&*world.finding(Code::Claimed).await.object.namespace, "thief");
+    assert_eq!(world.hub.position(), before);
+}

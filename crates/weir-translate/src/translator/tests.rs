@@ -13,6 +13,8 @@ enum Step {
     Delete(usize),
     /// Replaces what is recorded of the owners of paths.
     Claim(usize),
+    /// Holds what a host serves for those who serve it.
+    Hold(usize),
     Translate,
 }
 
@@ -120,6 +122,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..OBJECTS, 0..VARIANTS).prop_map(|(object, variant)| Step::Apply(object, variant)),
         2 => (0..OBJECTS).prop_map(Step::Delete),
         1 => (0..VARIANTS).prop_map(Step::Claim),
+        1 => (0..2_usize).prop_map(Step::Hold),
         2 => Just(Step::Translate),
     ]
 }
@@ -140,9 +143,8 @@ fn claims(variant: usize) -> Claims {
 }
 
 /// What is there after a history, as a translator sees it that never saw anything else.
-fn from_scratch(state: &std::collections::BTreeMap<usize, usize>, recorded: usize) -> Translator {
-    let mut translator = Translator::default();
-    translator.claim(claims(recorded));
+fn from_scratch(state: &std::collections::BTreeMap<usize, usize>, claims: &Claims) -> Translator {
+    let mut translator = Translator { claims: claims.clone(), ..Translator::default() };
     for (number, variant) in state {
         translator.apply(object(*number, *variant), *number as u64);
     }
@@ -158,7 +160,6 @@ proptest! {
         let mut translator = Translator::default();
         let mut mirror = Blueprint::default();
         let mut state = std::collections::BTreeMap::new();
-        let mut recorded = 0;
         for step in steps.into_iter().chain([Step::Translate]) {
             match step {
                 Step::Apply(number, variant) => {
@@ -169,10 +170,8 @@ proptest! {
                     state.remove(&number);
                     translator.delete(&object(number, 0).id());
                 }
-                Step::Claim(variant) => {
-                    recorded = variant;
-                    translator.claim(claims(variant));
-                }
+                Step::Claim(variant) => translator.claim(claims(variant)),
+                Step::Hold(number) => translator.hold(&HostName::parse(["h0", "h1"][number]).unwrap()),
                 Step::Translate => {
                     let before = mirror.clone();
                     let delta = translator.translate();
@@ -192,7 +191,7 @@ proptest! {
                 }
             }
         }
-        let scratch = from_scratch(&state, recorded);
+        let scratch = from_scratch(&state, translator.claims());
         prop_assert_eq!(&mirror, scratch.blueprint());
         prop_assert_eq!(translator.blueprint(), scratch.blueprint());
         prop_assert_eq!(translator.findings(), scratch.findings());
