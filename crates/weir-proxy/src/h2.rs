@@ -3,7 +3,11 @@
 mod body;
 mod sink;
 
-use std::{convert::Infallible, rc::Rc, time::Duration, time::Instant};
+use std::{
+    convert::Infallible,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use http::{Request, Response as HttpResponse};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
@@ -24,6 +28,9 @@ use crate::{
     wire::Io,
     worker::Worker,
 };
+
+/// What a client that connects while Weir is leaving gets to send its first request.
+const WELCOME: Duration = Duration::from_millis(500);
 
 /// What the requests of a connection share.
 struct Connection {
@@ -47,12 +54,7 @@ pub(crate) async fn serve(
     });
     let serving = builder(&worker).serve_connection(Adapter::new(io), service);
     let mut serving = std::pin::pin!(serving);
-    let ending = async {
-        tokio::select! {
-            () = worker.stage.reached(Phase::Leaving) => {}
-            () = tokio::time::sleep(worker.jittered(worker.config.limits.max_age)) => {}
-        }
-    };
+    let ending = ending(&worker);
     tokio::select! {
         // What went wrong on a client's connection is the client's business.
         _ = serving.as_mut() => return,
@@ -61,6 +63,20 @@ pub(crate) async fn serve(
     tokio::select! {
         _ = serving.as_mut() => {}
         () = worker.stage.reached(Phase::Closing) => {}
+    }
+}
+
+/// Returns when a connection should end. One that begins while Weir is leaving, because a load balancer has not
+/// noticed yet, is served first: its client would open the next one here, too.
+async fn ending(worker: &Worker) {
+    if worker.stage.phase() == Phase::Serving {
+        tokio::select! {
+            () = worker.stage.reached(Phase::Leaving) => {}
+            () = tokio::time::sleep(worker.jittered(worker.config.limits.max_age)) => {}
+        }
+    } else {
+        tokio::time::sleep(WELCOME).await;
+        worker.stage.reached(Phase::Draining).await;
     }
 }
 

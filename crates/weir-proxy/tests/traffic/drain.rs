@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::tungstenite::Message;
-use weir_testkit::{Origin, load::Plan, websocket::WebSocket};
+use weir_proxy::Phase;
+use weir_testkit::{Origin, client::Target, h2, load::Plan, websocket::WebSocket};
 
 use crate::world::World;
 
@@ -72,4 +73,22 @@ async fn websockets_that_never_rest_are_closed_with_going_away_too() {
     assert_eq!(code, Some(1001));
     shutdown.await.unwrap();
     assert_eq!(world.proxy.metrics().totals().force_closed, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_comes_while_leaving_is_served() {
+    let origin = Origin::start("stable").await;
+    let world = World::new(&[origin.addr()]);
+    let proxy = world.proxy.clone();
+    let shutdown = tokio::spawn(async move { proxy.shutdown().await });
+    while world.proxy.phase() == Phase::Serving {
+        tokio::task::yield_now().await;
+    }
+    // Until the listeners close, load balancers may still send new connections here.
+    for _ in 0..5 {
+        let (mut client, _connection) = h2::Client::connect(&Target::plain(world.http())).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(client.get("http://a/").await.unwrap().status, 200);
+    }
+    shutdown.await.unwrap();
 }
