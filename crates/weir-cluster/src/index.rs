@@ -165,7 +165,8 @@ struct Secrets {
     looked_at: BTreeSet<ObjectRef>,
     /// Those with a certificate that is in use.
     usable: BTreeSet<ObjectRef>,
-    findings: BTreeMap<ObjectRef, Finding>,
+    /// What is wrong with those that are in use.
+    faults: BTreeMap<ObjectRef, (Code, String)>,
 }
 
 // === impl Index ===
@@ -294,21 +295,42 @@ impl Index {
         let in_use = self.secrets.usable.contains(&id);
         let (code, message) = match reading {
             Reading::There(secret) => match secret.fault() {
-                Some(fault) if in_use => (Code::InvalidSecret, spoilt(&fault)),
+                Some(fault) if in_use => (Code::InvalidSecret, format!("{fault}; correct it")),
                 fault => {
                     if fault.is_none() {
                         self.secrets.usable.insert(id.clone());
                     }
-                    self.secrets.findings.remove(&id);
+                    self.secrets.faults.remove(&id);
                     return self.translator.apply(Object::Secret(Arc::new(*secret)), 0);
                 }
             },
             // The Ingress that names it says so.
             Reading::Missing if !in_use => return,
-            Reading::Missing => (Code::MissingSecret, GONE.to_owned()),
-            Reading::Failed(reason) => (Code::MissingSecret, unreadable(&reason)),
+            Reading::Missing => {
+                (Code::MissingSecret, "it is gone; make it again, or take it out of the Ingress".into())
+            }
+            Reading::Failed(reason) => {
+                let remedy = "see that the controller may get Secrets in this namespace";
+                (Code::MissingSecret, format!("it cannot be read ({reason}); {remedy}"))
+            }
         };
-        self.secrets.findings.insert(id.clone(), Finding::new(code, id, "", message));
+        self.secrets.faults.insert(id, (code, message));
+    }
+
+    /// What is wrong with Secrets, said where their users look: on the Ingresses that name them.
+    fn secret_findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (secret, (code, fault)) in &self.secrets.faults {
+            let mut message = format!("{secret}: {fault}.");
+            if self.secrets.usable.contains(secret) {
+                message.push_str(" What it held before stays in use until the controllers restart.");
+            }
+            let naming = self.translator.naming(secret).into_iter();
+            findings.extend(
+                naming.map(|(ingress, field)| Finding::new(*code, ingress, &*field, message.clone())),
+            );
+        }
+        findings
     }
 
     fn translate(&mut self) {
@@ -338,7 +360,7 @@ impl Index {
         }
         self.secrets.looked_at.retain(|id| named.contains(id));
         self.secrets.usable.retain(|id| named.contains(id));
-        self.secrets.findings.retain(|id, _| named.contains(id));
+        self.secrets.faults.retain(|id, _| named.contains(id));
         self.out.wanted.send_if_modified(|wanted| {
             let differs = *wanted != named;
             *wanted = named;
@@ -364,7 +386,8 @@ impl Index {
     fn show(&self) {
         let blueprint = self.translator.blueprint();
         let mut findings = self.translator.findings();
-        findings.extend(self.secrets.findings.values().chain(self.unreadable.values()).cloned());
+        findings.extend(self.secret_findings());
+        findings.extend(self.unreadable.values().cloned());
         findings.sort_unstable();
         let ingress = |(id, served): (ObjectRef, bool)| {
             let facts = self.facts.get(&id)?;
@@ -389,20 +412,6 @@ impl Index {
         let view = View { findings, ingresses, served, claimed, recorded, uids };
         self.out.view.send_replace(Arc::new(view));
     }
-}
-
-const GONE: &str = "The Secret is gone. The certificate that it held stays in use until the controllers restart; make the Secret again, or take it out of the Ingress.";
-
-fn spoilt(fault: &str) -> String {
-    format!(
-        "The Secret is no longer a key pair: {fault}. The certificate that it held stays in use until the controllers restart; correct it."
-    )
-}
-
-fn unreadable(reason: &str) -> String {
-    format!(
-        "The Secret cannot be read: {reason}. What was read before stays in use; see that the controller may get Secrets in this namespace."
-    )
 }
 
 #[cfg(test)]

@@ -215,6 +215,17 @@ impl Translator {
         self.uses.hosts_of_secret.keys().map(reference)
     }
 
+    /// The served Ingresses that name a Secret, each with the field that does.
+    pub fn naming(&self, secret: &ObjectRef) -> BTreeSet<(ObjectRef, Arc<str>)> {
+        let name = (secret.namespace.clone(), secret.name.clone());
+        let drafts = self.uses.hosts_of_secret.of(&name).flat_map(|host| self.drafts_of(host));
+        let fields = drafts.filter(|draft| draft.id.namespace == name.0).flat_map(|draft| {
+            let entries = draft.tls.iter().filter(|tls| tls.secret == name.1);
+            entries.map(|tls| (draft.id.clone(), tls.field.clone()))
+        });
+        fields.collect()
+    }
+
     /// Every Ingress, in no order, and whether it is served.
     pub fn ingresses(&self) -> impl Iterator<Item = (ObjectRef, bool)> {
         self.objects.ingresses.iter().map(|((namespace, name), entry)| {

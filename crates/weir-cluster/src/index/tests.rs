@@ -149,11 +149,14 @@ async fn a_secret_that_is_deleted_or_spoilt_while_in_use_stays_in_use() {
     let faults = [(Reading::Missing, Code::MissingSecret), (reading(NO_PAIR), Code::InvalidSecret)];
     for (reading, code) in faults {
         world.secret(reading);
-        assert!(world.finding(code).await.message.contains("stays in use"));
+        let finding = world.finding(code).await;
+        assert!(finding.message.contains("stays in use"), "{finding}");
+        assert!(finding.to_string().contains("Ingress a/main spec.tls[0].secretName"), "{finding}");
         assert_eq!(world.hub.position(), before, "proxies were told something");
     }
     world.secret(read_pair());
-    let is_well = |view: &Arc<View>| view.findings.iter().all(|one| one.object != pair());
+    let faults = [Code::MissingSecret, Code::InvalidSecret];
+    let is_well = |view: &Arc<View>| !view.findings.iter().any(|one| faults.contains(&one.code));
     world.view.wait_for(is_well).await.unwrap();
 }
 

@@ -65,7 +65,7 @@ impl Translator {
         }
     }
 
-    fn drafts_of(&self, host: &HostName) -> Vec<&Draft> {
+    pub(super) fn drafts_of(&self, host: &HostName) -> Vec<&Draft> {
         let entries =
             self.uses.ingresses_of_host.of(host).filter_map(|name| self.objects.ingresses.get(name));
         let served = entries.filter_map(|entry| match &entry.outcome {
