@@ -337,9 +337,12 @@ impl Index {
         if !self.unlisted.is_empty() {
             return;
         }
-        let delta = self.translator.translate();
-        for host in delta.hosts.keys() {
-            self.translator.hold(host);
+        let mut delta = self.translator.translate();
+        let hosts: Vec<HostName> = delta.hosts.keys().cloned().collect();
+        let held = hosts.iter().filter(|host| self.translator.hold(host)).count();
+        if held > 0 {
+            // What somebody no longer holds may be another one's now.
+            delta.then(self.translator.translate());
         }
         if self.translator.secrets_changed() {
             self.want_secrets();

@@ -11,7 +11,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
 use kube::{Api, Client};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use crate::client::write;
 
@@ -64,8 +67,10 @@ pub(crate) async fn take_part(
     let mut seen: Option<(Record, Instant)> = None;
     let mut renewed = Instant::now();
     while !leads.is_closed() {
-        let done = turn(&api, name, me, &mut seen).await;
-        match done {
+        // An answer that comes later than this would come too late for a leader.
+        let limit = DEADLINE.saturating_sub(renewed.elapsed()).max(LOOK);
+        let done = timeout(limit, turn(&api, name, me, &mut seen)).await;
+        match done.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into()))) {
             Ok(true) => {
                 renewed = Instant::now();
                 say(leads, true);
@@ -73,7 +78,7 @@ pub(crate) async fn take_part(
             Ok(false) => say(leads, false),
             Err(error) => {
                 tracing::debug!("the Lease cannot be looked at: {error}");
-                if renewed.elapsed() > DEADLINE {
+                if renewed.elapsed() >= DEADLINE {
                     say(leads, false);
                 }
             }
@@ -84,7 +89,9 @@ pub(crate) async fn take_part(
             () = leads.closed() => {}
         }
     }
-    release(&api, name, me).await;
+    if timeout(LOOK, release(&api, name, me)).await.is_err() {
+        tracing::debug!("the Lease cannot be released in time");
+    }
 }
 
 fn say(leads: &watch::Sender<bool>, now: bool) {

@@ -26,6 +26,8 @@ use crate::{
 /// What is served for this long is recorded. What is applied together is served together first, in whichever
 /// order it comes.
 const SETTLES: Duration = Duration::from_secs(2);
+/// Between two looks at claims that nobody makes any more.
+const LOOK: Duration = Duration::from_mins(1);
 
 /// Follows the ConfigMaps until the receiver is gone.
 pub(crate) async fn follow(client: Client, namespace: &str, name: &str, changes: UnboundedSender<Change>) {
@@ -83,8 +85,12 @@ pub(crate) async fn keep(client: Client, namespace: &str, name: &str, mut view: 
         for error in join_all(writes).await.into_iter().filter_map(Result::err) {
             tracing::warn!("the record of claims cannot be written: {error}");
         }
-        if shards.is_empty() && before == now.claimed && view.changed().await.is_err() {
-            return;
+        if shards.is_empty() && before == now.claimed {
+            tokio::select! {
+                changed = view.changed() => if changed.is_err() { return },
+                // A claim may be over.
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
     }
 }

@@ -21,7 +21,9 @@ pub(crate) async fn keep(client: Client, name: &str, mut bundle: watch::Receiver
     let api: Api<ValidatingWebhookConfiguration> = Api::all(client);
     loop {
         let current = bundle.borrow_and_update().clone();
-        if let Err(error) = tell(&api, name, &current).await {
+        // It is not known yet.
+        let told = if current.is_empty() { Ok(()) } else { tell(&api, name, &current).await };
+        if let Err(error) = told {
             tracing::warn!("the webhook configuration {name} cannot be kept current: {error}");
         }
         tokio::select! {

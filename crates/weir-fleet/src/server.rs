@@ -231,6 +231,8 @@ struct Conversation {
     held: Option<Position>,
     /// Sent and not acknowledged yet.
     awaited: Option<Position>,
+    /// Whether anything has been sent.
+    greeted: bool,
 }
 
 impl Conversation {
@@ -254,7 +256,7 @@ impl Conversation {
             reading: Reading::default(),
             stream,
         });
-        Self { hub, identity: name, held: hello.holds.map(Position::from), awaited: None }
+        Self { hub, identity: name, held: hello.holds.map(Position::from), awaited: None, greeted: false }
     }
 
     async fn hold(
@@ -266,7 +268,7 @@ impl Conversation {
         loop {
             epoch.mark_unchanged();
             let update = match self.awaited {
-                None => self.hub.ledger().since(self.held.as_ref()),
+                None => self.next(),
                 Some(_) => None,
             };
             if let Some(update) = update {
@@ -287,6 +289,18 @@ impl Conversation {
                 },
             }
         }
+    }
+
+    /// What to send now. The first time something is sent in any case: the acknowledgement says what the
+    /// proxy has in force.
+    fn next(&mut self) -> Option<Update> {
+        let ledger = self.hub.ledger();
+        let greeting = || Update { position: ledger.position(), complete: false, resources: Vec::new() };
+        let lacking = ledger.since(self.held.as_ref());
+        let greeted = self.greeted || ledger.position().epoch == 0;
+        let update = lacking.or_else(|| (!greeted).then(greeting));
+        self.greeted |= update.is_some();
+        update
     }
 
     fn heard(&mut self, said: FromProxy) -> Result<(), Status> {

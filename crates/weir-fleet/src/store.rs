@@ -51,7 +51,8 @@ impl Store {
         Some((assembly, delta))
     }
 
-    /// Replaces what was saved, as a whole.
+    /// Replaces what was saved, as a whole. Its group may read it: a proxy that starts as root, without the
+    /// right to read everything, finds again what it wrote as somebody else.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -60,7 +61,7 @@ impl Store {
         let saved = FromController { position, complete: true, more: false, resources: assembly.resources() };
         let next = self.folder.join(format!("{FILE}.next"));
         let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&next)?;
         file.write_all(&saved.encode_to_vec())?;
         file.sync_all()?;
         fs::rename(next, self.folder.join(FILE))

@@ -176,11 +176,14 @@ impl Translator {
     }
 
     /// Holds what a host serves now for those who serve it, against objects that come later and are older.
-    pub fn hold(&mut self, host: &HostName) {
+    /// Returns whether that is a change, which the next translation takes in.
+    pub fn hold(&mut self, host: &HostName) -> bool {
         let served = self.blueprint.hosts.get(host).map(|host| Claim::of(host)).unwrap_or_default();
-        if self.claims.hold(host, served) {
+        let changed = self.claims.hold(host, served);
+        if changed {
             self.dirty.hosts.insert(host.clone());
         }
+        changed
     }
 
     /// What is recorded of the owners of paths.

@@ -171,7 +171,9 @@ proptest! {
                     translator.delete(&object(number, 0).id());
                 }
                 Step::Claim(variant) => translator.claim(claims(variant)),
-                Step::Hold(number) => translator.hold(&HostName::parse(["h0", "h1"][number]).unwrap()),
+                Step::Hold(number) => {
+                    translator.hold(&HostName::parse(["h0", "h1"][number]).unwrap());
+                }
                 Step::Translate => {
                     let before = mirror.clone();
                     let delta = translator.translate();
