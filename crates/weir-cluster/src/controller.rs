@@ -167,7 +167,7 @@ struct Views {
 fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<()>) -> anyhow::Result<Views> {
     let (sender, changes) = mpsc::unbounded_channel::<Change>();
     let (view, views) = watch::channel(Arc::default());
-    let (wanted, named) = watch::channel(std::collections::BTreeSet::new());
+    let (wanted, named) = watch::channel(secrets::Wanted::new());
     let (ready, is_ready) = watch::channel(false);
     let (classes, known) = watch::channel(Classes::default());
     let out = Outlets { view, wanted, classes, ready };

@@ -30,6 +30,7 @@ use weir_translate::{
 use crate::{
     admission::Classes,
     claims::{Pairs, Register},
+    secrets::Wanted,
     watched::Address,
 };
 
@@ -75,6 +76,9 @@ pub(crate) struct Seen {
 pub(crate) enum Reading {
     There(Box<Secret>),
     Missing,
+    /// The API server does not let us.
+    Refused(String),
+    /// It may be tried again.
     Failed(String),
 }
 
@@ -135,6 +139,8 @@ pub(crate) struct Index {
     unreadable: BTreeMap<ObjectRef, Finding>,
     /// Translated and not published.
     pending: Option<(Delta, Instant)>,
+    /// Translated, and left out until every named Secret has been looked at.
+    held_back: Delta,
     hub: Arc<Hub>,
     out: Outlets,
 }
@@ -151,7 +157,7 @@ struct Facts {
 pub(crate) struct Outlets {
     pub(crate) view: watch::Sender<Arc<View>>,
     /// The Secrets to read.
-    pub(crate) wanted: watch::Sender<BTreeSet<ObjectRef>>,
+    pub(crate) wanted: watch::Sender<Wanted>,
     /// For reviews of Ingresses.
     pub(crate) classes: watch::Sender<Classes>,
     /// Whether something has been published.
@@ -161,7 +167,9 @@ pub(crate) struct Outlets {
 /// What is known of Secrets.
 #[derive(Debug, Default)]
 struct Secrets {
-    /// Read at least once, or found missing.
+    /// How often one was named after nobody did.
+    namings: u64,
+    /// Read at least once, found missing, or refused for good.
     looked_at: BTreeSet<ObjectRef>,
     /// Those with a certificate that is in use.
     usable: BTreeSet<ObjectRef>,
@@ -182,6 +190,7 @@ impl Index {
             secrets: Secrets::default(),
             unreadable: BTreeMap::new(),
             pending: None,
+            held_back: Delta::default(),
             hub,
             out,
         }
@@ -192,7 +201,8 @@ impl Index {
         let mut view_due: Option<Instant> = None;
         let mut translated = Instant::now();
         loop {
-            let pending = self.pending.as_ref().map(|(_, since)| *since + SECRETS);
+            let pending = self.pending.as_ref().filter(|_| *self.out.ready.borrow());
+            let pending = pending.map(|(_, since)| *since + SECRETS);
             let wake = [pending, view_due].into_iter().flatten().min();
             let first = match wake {
                 Some(wake) => timeout_at(wake, changes.recv()).await.ok(),
@@ -291,7 +301,9 @@ impl Index {
     /// A Secret that is deleted or spoilt while it is in use stays in use: taking a working certificate
     /// away helps nobody.
     fn take_secret(&mut self, id: ObjectRef, reading: Reading) {
-        self.secrets.looked_at.insert(id.clone());
+        if !matches!(reading, Reading::Failed(_)) {
+            self.secrets.looked_at.insert(id.clone());
+        }
         let in_use = self.secrets.usable.contains(&id);
         let (code, message) = match reading {
             Reading::There(secret) => match secret.fault() {
@@ -305,11 +317,14 @@ impl Index {
                 }
             },
             // The Ingress that names it says so.
-            Reading::Missing if !in_use => return,
+            Reading::Missing if !in_use => return drop(self.secrets.faults.remove(&id)),
             Reading::Missing => {
                 (Code::MissingSecret, "it is gone; make it again, or take it out of the Ingress".into())
             }
             Reading::Failed(reason) => {
+                (Code::MissingSecret, format!("it cannot be read ({reason}); it is tried again"))
+            }
+            Reading::Refused(reason) => {
                 let remedy = "see that the controller may get Secrets in this namespace";
                 (Code::MissingSecret, format!("it cannot be read ({reason}); {remedy}"))
             }
@@ -364,26 +379,36 @@ impl Index {
         self.secrets.looked_at.retain(|id| named.contains(id));
         self.secrets.usable.retain(|id| named.contains(id));
         self.secrets.faults.retain(|id, _| named.contains(id));
-        self.out.wanted.send_if_modified(|wanted| {
-            let differs = *wanted != named;
-            *wanted = named;
-            differs
+        let namings = &mut self.secrets.namings;
+        self.out.wanted.send_modify(|wanted| {
+            wanted.retain(|id, _| named.contains(id));
+            for id in named {
+                *namings += 1;
+                wanted.entry(id).or_insert(*namings);
+            }
         });
     }
 
-    /// Publishes what is translated, as soon as every Secret has been looked at that it names.
+    /// Publishes what is translated, as soon as every Secret has been looked at that it names. The first time
+    /// that has to be waited for: a proxy that comes from another controller would lose its certificates.
     fn publish(&mut self) {
         let Some((_, since)) = &self.pending else { return };
-        let complete = self.out.wanted.borrow().iter().all(|id| self.secrets.looked_at.contains(id));
-        if !complete && since.elapsed() < SECRETS {
+        let wanted = self.out.wanted.borrow();
+        let complete = wanted.keys().all(|id| self.secrets.looked_at.contains(id));
+        drop(wanted);
+        if !complete && (!*self.out.ready.borrow() || since.elapsed() < SECRETS) {
             return;
         }
-        if let Some((delta, _)) = self.pending.take() {
-            let position = self.hub.publish(&delta);
-            let (hosts, backends) = (delta.hosts.len(), delta.backends.len());
-            tracing::debug!(epoch = position.epoch, hosts, backends, "published");
-            self.out.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        let Some((delta, _)) = self.pending.take() else { return };
+        let mut whole = std::mem::take(&mut self.held_back);
+        whole.then(delta);
+        if !complete {
+            self.held_back = certificates_that_go(&mut whole);
         }
+        let position = self.hub.publish(&whole);
+        let (hosts, backends) = (whole.hosts.len(), whole.backends.len());
+        tracing::debug!(epoch = position.epoch, hosts, backends, "published");
+        self.out.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
     }
 
     fn show(&self) {
@@ -415,6 +440,22 @@ impl Index {
         let view = View { findings, ingresses, served, claimed, recorded, uids };
         self.out.view.send_replace(Arc::new(view));
     }
+}
+
+/// Takes out what would take a certificate away.
+fn certificates_that_go(delta: &mut Delta) -> Delta {
+    let gone_tls: Vec<_> =
+        delta.tls.iter().filter(|(_, key)| key.is_none()).map(|(host, _)| host.clone()).collect();
+    let gone = delta.certificates.iter().filter(|(_, value)| value.is_none());
+    let gone: Vec<_> = gone.map(|(key, _)| key.clone()).collect();
+    let mut held = Delta::default();
+    for host in gone_tls {
+        held.tls.extend(delta.tls.remove_entry(&host));
+    }
+    for key in gone {
+        held.certificates.extend(delta.certificates.remove_entry(&key));
+    }
+    held
 }
 
 #[cfg(test)]

@@ -4,12 +4,16 @@
 //! names it, and again when its version changes.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{
+    Stream, StreamExt as _,
+    stream::{self, FuturesUnordered},
+};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt as _,
@@ -19,7 +23,10 @@ use kube::{
         watcher::{self, Event},
     },
 };
-use tokio::sync::{mpsc::UnboundedSender, watch};
+use tokio::{
+    sync::{Semaphore, mpsc::UnboundedSender, watch},
+    time::timeout,
+};
 use weir_model::{Kind, ObjectRef};
 
 use crate::{
@@ -32,44 +39,65 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(5);
 /// Secrets that are read at the same time.
 const READERS: usize = 16;
+/// What one of them may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The Secrets to read. The number is another one each time that a Secret is named after nobody did: what was
+/// read before has been forgotten.
+pub(crate) type Wanted = BTreeMap<ObjectRef, u64>;
+
+/// What was read of a Secret.
+#[derive(Clone, Debug)]
+struct Read {
+    naming: u64,
+    /// `None` if it could not be.
+    version: Option<String>,
+}
 
 /// Follows the wanted Secrets until the receiver is gone.
 pub(crate) async fn follow(
     client: Client,
     namespaces: &[String],
-    mut wanted: watch::Receiver<BTreeSet<ObjectRef>>,
+    mut wanted: watch::Receiver<Wanted>,
     changes: UnboundedSender<Change>,
 ) {
     let mut versions = pin!(versions(&client, namespaces));
-    // Which version was read; `None` if it could not be.
-    let mut read: HashMap<ObjectRef, Option<String>> = HashMap::new();
+    let mut read: HashMap<ObjectRef, Read> = HashMap::new();
+    let mut reading = FuturesUnordered::new();
     let mut again = tokio::time::interval(AGAIN);
+    let slots = Arc::new(Semaphore::new(READERS));
     loop {
-        let due: Vec<ObjectRef> = tokio::select! {
+        let due: Vec<(ObjectRef, u64)> = tokio::select! {
             more = wanted.changed() => {
                 if more.is_err() {
                     return;
                 }
                 let wanted = wanted.borrow_and_update();
-                read.retain(|id, _| wanted.contains(id));
-                wanted.iter().filter(|id| !read.contains_key(*id)).cloned().collect()
+                read.retain(|id, read| wanted.get(id) == Some(&read.naming));
+                let new = wanted.iter().filter(|(id, _)| !read.contains_key(*id));
+                new.map(|(id, naming)| (id.clone(), *naming)).collect()
             }
             Some((id, version)) = versions.next() => {
-                let stale = read.get(&id).is_some_and(|read| *read != version);
-                if stale { vec![id] } else { Vec::new() }
+                let stale = read.get(&id).filter(|read| read.version != version);
+                stale.map(|read| (id, read.naming)).into_iter().collect()
             }
             _ = again.tick() => {
-                read.iter().filter(|(_, version)| version.is_none()).map(|(id, _)| id.clone()).collect()
+                let failed = read.iter().filter(|(_, read)| read.version.is_none());
+                failed.map(|(id, read)| (id.clone(), read.naming)).collect()
+            }
+            Some((id, naming, version, content)) = reading.next(), if !reading.is_empty() => {
+                // It may have been forgotten, and named again, since.
+                if wanted.borrow().get(&id) == Some(&naming) {
+                    read.insert(id.clone(), Read { naming, version });
+                    if changes.send(Change::Secret(id, content)).is_err() {
+                        return;
+                    }
+                }
+                Vec::new()
             }
         };
-        let readings = due.into_iter().map(|id| get(client.clone(), id));
-        let readings: Vec<_> = stream::iter(readings).buffer_unordered(READERS).collect().await;
-        for (id, version, reading) in readings {
-            read.insert(id.clone(), version);
-            if changes.send(Change::Secret(id, reading)).is_err() {
-                return;
-            }
-        }
+        reading
+            .extend(due.into_iter().map(|(id, naming)| get(client.clone(), Arc::clone(&slots), id, naming)));
     }
 }
 
@@ -110,16 +138,24 @@ fn id(namespace: Option<String>, name: &str) -> ObjectRef {
     ObjectRef::new(Kind::Secret, namespace.unwrap_or_default(), name)
 }
 
-async fn get(client: Client, id: ObjectRef) -> (ObjectRef, Option<String>, Reading) {
+async fn get(
+    client: Client,
+    slots: Arc<Semaphore>,
+    id: ObjectRef,
+    naming: u64,
+) -> (ObjectRef, u64, Option<String>, Reading) {
+    // The semaphore is never closed.
+    let _slot = slots.acquire().await;
     let api: Api<Secret> = Api::namespaced(client, &id.namespace);
-    match api.get_opt(&id.name).await {
-        Ok(Some(secret)) => {
-            let version = secret.resource_version();
-            (id, version, contents(&secret))
-        }
-        Ok(None) => (id, Some(String::new()), Reading::Missing),
-        Err(error) => (id, None, Reading::Failed(error.to_string())),
-    }
+    let answer = timeout(PATIENCE, api.get_opt(&id.name)).await;
+    let (version, reading) = match answer {
+        Ok(Ok(Some(secret))) => (secret.resource_version(), contents(&secret)),
+        Ok(Ok(None)) => (Some(String::new()), Reading::Missing),
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => (None, Reading::Refused(status.message)),
+        Ok(Err(error)) => (None, Reading::Failed(error.to_string())),
+        Err(_) => (None, Reading::Failed(format!("no answer within {PATIENCE:?}"))),
+    };
+    (id, naming, version, reading)
 }
 
 /// As files have it, so that both are read by the same code.

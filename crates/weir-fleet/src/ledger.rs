@@ -164,6 +164,12 @@ impl Ledger {
         self.changes.retain(|_, keys| !keys.is_empty());
     }
 
+    /// Whether a host name has a certificate.
+    pub(crate) fn has_certificate(&self, host: &str) -> bool {
+        let key = HostName::parse(host).map(Key::Tls);
+        key.is_ok_and(|key| self.entries.get(&key).is_some_and(|entry| entry.value.is_some()))
+    }
+
     /// What somebody who holds a position lacks; nothing if it is this one, or before the first change.
     pub(crate) fn since(&self, held: Option<&Position>) -> Option<Update> {
         if self.epoch == 0 {

@@ -115,6 +115,11 @@ impl Hub {
         self.ledger().position()
     }
 
+    /// Whether proxies are told a certificate for a host name; for tests.
+    pub fn has_certificate(&self, host: &str) -> bool {
+        self.ledger().has_certificate(host)
+    }
+
     /// The connected proxies.
     pub fn members(&self) -> &Members {
         &self.members
