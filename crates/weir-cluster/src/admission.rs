@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use weir_model::Finding;
@@ -43,7 +43,12 @@ pub(crate) type Classes = Arc<Vec<Arc<IngressClass>>>;
 pub(crate) struct Reviewer {
     pub(crate) classes: watch::Receiver<Classes>,
     pub(crate) config: Arc<Config>,
+    /// Reviews at the same time; who comes beyond that is turned away, and the API server goes on.
+    pub(crate) slots: Arc<Semaphore>,
 }
+
+/// See [`Reviewer::slots`].
+pub(crate) const REVIEWS: usize = 32;
 
 /// The part of an `admission.k8s.io/v1` request that matters.
 #[derive(Debug, Deserialize)]
@@ -114,8 +119,14 @@ async fn answer(
     State(reviewer): State<Reviewer>,
     Json(asked): Json<Asked>,
 ) -> Result<Json<Value>, StatusCode> {
+    let Ok(slot) = Arc::clone(&reviewer.slots).try_acquire_owned() else {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    };
     // Reading a large pattern may take a while; heartbeats must not wait for it.
-    let answered = tokio::task::spawn_blocking(move || judge(&reviewer, asked.request));
+    let answered = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        judge(&reviewer, asked.request)
+    });
     match tokio::time::timeout(TIME, answered).await {
         Ok(Ok(answer)) => Ok(Json(answer)),
         Ok(Err(_)) => Err(StatusCode::INTERNAL_SERVER_ERROR),
@@ -154,7 +165,7 @@ mod tests {
         let (_sender, classes) = watch::channel(Classes::default());
         let config = Arc::new(Config { standalone: false, ..Config::default() });
         let asked = AskedRequest { uid: "7".into(), object, old_object: old };
-        judge(&Reviewer { classes, config }, asked)["response"].clone()
+        judge(&Reviewer { classes, config, slots: Arc::new(Semaphore::new(1)) }, asked)["response"].clone()
     }
 
     fn ingress(weight: &str) -> Value {

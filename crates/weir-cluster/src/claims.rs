@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn pair(host: &str, namespace: &str) -> (HostName, Claim) {
-        let claim = Claim { path: "/".into(), exact: false, namespace: namespace.into() };
+        let claim = Claim { path: "/".into(), exact: false, pattern: None, namespace: namespace.into() };
         (HostName::parse(host).unwrap(), claim)
     }
 

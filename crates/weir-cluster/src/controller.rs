@@ -5,14 +5,14 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use kube::Client;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 use weir_fleet::{Hub, Serving};
 use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Service};
 
 use crate::{
-    admission::{self, Classes, Reviewer},
+    admission::{self, Classes, REVIEWS, Reviewer},
     client,
     index::{Change, Index, Outlets, View},
     keep::Keep,
@@ -52,6 +52,7 @@ pub struct Config {
 /// A running controller. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Controller {
+    name: String,
     identity: String,
     hub: Arc<Hub>,
     view: watch::Receiver<Arc<View>>,
@@ -59,8 +60,47 @@ pub struct Controller {
     leads: Option<watch::Receiver<bool>>,
     serving: Serving,
     webhook: Option<SocketAddr>,
-    tasks: JoinSet<()>,
+    parts: Parts,
     lease: tokio::task::JoinHandle<()>,
+    /// Whether a part has ended that never should.
+    failed: watch::Receiver<bool>,
+}
+
+/// What never ends, and tells when it does.
+#[derive(Debug)]
+struct Parts {
+    tasks: JoinSet<()>,
+    failed: watch::Sender<bool>,
+}
+
+/// Held by a part.
+struct Guard(watch::Sender<bool>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn new() -> (Self, watch::Receiver<bool>) {
+        let (failed, receiver) = watch::channel(false);
+        (Self { tasks: JoinSet::new(), failed }, receiver)
+    }
+
+    fn guard(&self) -> Guard {
+        Guard(self.failed.clone())
+    }
+
+    fn spawn(&mut self, part: impl Future<Output = ()> + Send + 'static) {
+        let guard = self.guard();
+        self.tasks.spawn(async move {
+            part.await;
+            drop(guard);
+        });
+    }
 }
 
 // === impl Controller ===
@@ -80,20 +120,24 @@ impl Controller {
         let tokens = Arc::new(Tokens::new(client.clone(), namespace, account));
         let serving = Serving::start(config.fleet, keep.tls(b"h2")?, Arc::clone(&hub), tokens).await;
         let serving = serving.with_context(|| format!("listening on {} for proxies", config.fleet))?;
-        let mut tasks = JoinSet::new();
-        let Views { view, ready, classes } = index(&client, &config, &hub, &mut tasks)?;
+        let (mut parts, failed) = Parts::new();
+        let Views { view, ready, classes } = index(&client, &config, &hub, &mut parts)?;
         let mut webhook = None;
         if let Some(address) = config.webhook {
-            let reviewer = Reviewer { classes, config: Arc::new(config.reading.clone()) };
+            let reviewer = Reviewer {
+                classes,
+                config: Arc::new(config.reading.clone()),
+                slots: Arc::new(Semaphore::new(REVIEWS)),
+            };
             let (address, serving) = admission::serve(address, keep.tls(b"http/1.1")?, reviewer).await?;
-            tasks.spawn(serving);
+            parts.spawn(serving);
             webhook = Some(address);
         }
         let bundle = keep.bundle();
-        tasks.spawn(async move { keep.tend().await });
+        parts.spawn(async move { keep.tend().await });
         let (leads, leading) = watch::channel(false);
         let (addresses, ours) = watch::channel(None);
-        tasks.spawn(publish::follow(client.clone(), config.publish.clone(), addresses));
+        parts.spawn(publish::follow(client.clone(), config.publish.clone(), addresses));
         let desk = Desk {
             client: client.clone(),
             config: config.clone(),
@@ -102,13 +146,30 @@ impl Controller {
             ready: ready.clone(),
             bundle,
         };
-        tasks.spawn(lead::lead(desk, leading.clone()));
-        let identity = config.identity.clone();
+        parts.spawn(lead::lead(desk, leading.clone()));
+        let (name, identity) = (config.name.clone(), config.identity.clone());
         let lease = tokio::spawn(async move {
             let name = format!("{}-controller", config.name);
             lease::take_part(client, &config.namespace, &name, &config.identity, &leads).await;
         });
-        Ok(Self { identity, hub, view, ready, leads: Some(leading), serving, webhook, tasks, lease })
+        Ok(Self {
+            name,
+            identity,
+            hub,
+            view,
+            ready,
+            leads: Some(leading),
+            serving,
+            webhook,
+            parts,
+            lease,
+            failed,
+        })
+    }
+
+    /// What its objects in the API are called.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The pod's name.
@@ -146,9 +207,19 @@ impl Controller {
         self.serving.address
     }
 
-    /// Ends, and lets the next leader in at once.
+    /// Returns when a part has ended that never should, as by a panic: a controller without it must not go on
+    /// looking healthy.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.clone();
+        // The sender lives as long as this does.
+        let _ = failed.wait_for(|failed| *failed).await;
+    }
+
+    /// Ends, and lets the next leader in at once. Proxies are sent to another controller first, since this one
+    /// learns nothing more.
     pub async fn stop(mut self) {
-        self.tasks.shutdown().await;
+        drop(self.serving);
+        self.parts.tasks.shutdown().await;
         self.leads = None;
         if self.lease.await.is_err() {
             tracing::error!("the task that holds the Lease panicked");
@@ -164,7 +235,7 @@ struct Views {
 }
 
 /// The watches, and the thread that translates.
-fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<()>) -> anyhow::Result<Views> {
+fn index(client: &Client, config: &Config, hub: &Arc<Hub>, parts: &mut Parts) -> anyhow::Result<Views> {
     let (sender, changes) = mpsc::unbounded_channel::<Change>();
     let (view, views) = watch::channel(Arc::default());
     let (wanted, named) = watch::channel(secrets::Wanted::new());
@@ -174,15 +245,20 @@ fn index(client: &Client, config: &Config, hub: &Arc<Hub>, tasks: &mut JoinSet<(
     let index = Index::new(config.reading.clone(), Arc::clone(hub), out);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new().name("index".into());
-    thread.spawn(move || runtime.block_on(index.run(changes))).context("starting a thread")?;
-    tasks.spawn(follow::<Ingress>(client.clone(), sender.clone()));
-    tasks.spawn(follow::<IngressClass>(client.clone(), sender.clone()));
-    tasks.spawn(follow::<Service>(client.clone(), sender.clone()));
-    tasks.spawn(follow::<EndpointSlice>(client.clone(), sender.clone()));
+    let guard = parts.guard();
+    let run = move || {
+        runtime.block_on(index.run(changes));
+        drop(guard);
+    };
+    thread.spawn(run).context("starting a thread")?;
+    parts.spawn(follow::<Ingress>(client.clone(), sender.clone()));
+    parts.spawn(follow::<IngressClass>(client.clone(), sender.clone()));
+    parts.spawn(follow::<Service>(client.clone(), sender.clone()));
+    parts.spawn(follow::<EndpointSlice>(client.clone(), sender.clone()));
     let (secrets, namespaces) = (client.clone(), config.secret_namespaces.clone());
     let changes = sender.clone();
-    tasks.spawn(async move { secrets::follow(secrets, &namespaces, named, changes).await });
+    parts.spawn(async move { secrets::follow(secrets, &namespaces, named, changes).await });
     let (client, Config { namespace, name, .. }) = (client.clone(), config.clone());
-    tasks.spawn(async move { record::follow(client, &namespace, &name, sender).await });
+    parts.spawn(async move { record::follow(client, &namespace, &name, sender).await });
     Ok(Views { view: views, ready: is_ready, classes: known })
 }

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use weir_fleet::Hub;
-use weir_model::{Code, Delta, Finding, Host, HostName, Kind, ObjectRef};
+use weir_model::{Code, Delta, Finding, Host, HostName, Kind, ObjectRef, Rule};
 use weir_translate::{
     Claim, Config, Translator,
     object::{IngressClass, Object, Secret},
@@ -430,7 +430,9 @@ impl Index {
             backends: blueprint.backends.len(),
         };
         let of_host = |(name, host): (&HostName, &Arc<Host>)| {
-            Claim::of(host).into_iter().map(|claim| (name.clone(), claim)).collect::<Vec<_>>()
+            let is_earned = |rule: &Rule| !self.translator.claims().is_granted_only(name, rule);
+            let claims = Claim::of_those(host, is_earned).into_iter();
+            claims.map(|claim| (name.clone(), claim)).collect::<Vec<_>>()
         };
         let claimed = blueprint.hosts.iter().flat_map(of_host).collect();
         let others = findings.iter().map(|finding| &finding.object).filter(|id| id.kind != Kind::Ingress);

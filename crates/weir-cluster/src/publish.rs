@@ -51,13 +51,10 @@ async fn follow_service(
     let config = watcher::Config::default().timeout(WATCH).fields(&format!("metadata.name={name}"));
     let mut events = pin!(watcher::watcher(api, config).backoff(Pauses::default()));
     while let Some(event) = events.next().await {
-        if let Ok(Event::Apply(service) | Event::InitApply(service)) = event {
-            ours.send_if_modified(|ours| {
-                let now = Some(of_service(&service));
-                let differs = *ours != now;
-                *ours = now;
-                differs
-            });
+        let Ok(Event::Apply(service) | Event::InitApply(service)) = event else { continue };
+        // A load balancer that has no address for a moment takes none away.
+        if let Some(now) = of_service(&service) {
+            ours.send_if_modified(|ours| ours.replace(now.clone()) != Some(now));
         }
     }
 }

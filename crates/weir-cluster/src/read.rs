@@ -1,15 +1,16 @@
 //! The cluster as it is now, for verbs that look once.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::join_all, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::{
     Api, Client, Config, ResourceExt,
     api::ListParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use tokio::time::timeout;
 use weir_model::ObjectRef;
 use weir_translate::{
     Claims,
@@ -24,13 +25,16 @@ use crate::{
 /// Objects of one answer.
 const PAGE: u32 = 500;
 const AT_ONCE: usize = 8;
+/// The label of the pods that are asked.
+const CONTROLLERS: &str = "app.kubernetes.io/component=controller";
+/// What one of them may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A cluster that can be asked.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
     namespace: String,
-    name: String,
 }
 
 /// A Secret that could not be read, and why.
@@ -40,11 +44,11 @@ pub type Unread = (ObjectRef, String);
 
 impl Cluster {
     /// The cluster of a context of the user's kubeconfig (the current one unless named), or the one that a
-    /// pod is in. `namespace` and `name` are those of Weir's installation.
+    /// pod is in. `namespace` is that of Weir's installation.
     ///
     /// # Errors
     /// When there is no such context, or its credentials cannot be used.
-    pub async fn connect(context: Option<&str>, namespace: &str, name: &str) -> anyhow::Result<Self> {
+    pub async fn connect(context: Option<&str>, namespace: &str) -> anyhow::Result<Self> {
         let config = match context {
             None => Config::infer().await.context("no cluster: there is no kubeconfig that can be used")?,
             Some(context) => {
@@ -54,7 +58,7 @@ impl Cluster {
             }
         };
         let client = Client::try_from(config)?;
-        Ok(Self { client, namespace: namespace.to_owned(), name: name.to_owned() })
+        Ok(Self { client, namespace: namespace.to_owned() })
     }
 
     /// Every object that routes depend on, except Secrets.
@@ -104,11 +108,11 @@ impl Cluster {
         (objects, unread)
     }
 
-    /// What the controllers have recorded of the owners of paths.
+    /// What the controllers have recorded of the owners of paths, in objects that begin with `name`.
     ///
     /// # Errors
     /// When the ConfigMaps of the installation cannot be listed.
-    pub async fn claims(&self) -> anyhow::Result<Claims> {
+    pub async fn claims(&self, name: &str) -> anyhow::Result<Claims> {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let maps = api.list(&ListParams::default()).await.with_context(|| {
             format!("cannot read the record of claims in namespace {} (-n names another)", self.namespace)
@@ -116,9 +120,9 @@ impl Cluster {
         let mut register = Register::default();
         for map in maps {
             let text = |key: &str| map.data.as_ref().and_then(|data| data.get(key)).map(String::as_str);
-            if map.name_any() == format!("{}-grants", self.name) {
+            if map.name_any() == format!("{name}-grants") {
                 register.read_grants(text(GRANTS)).context("claims.grants")?;
-            } else if let Some(shard) = shard_of(&self.name, &map.name_any()) {
+            } else if let Some(shard) = shard_of(name, &map.name_any()) {
                 register.read_shard(shard, text(CLAIMS)).context("the record of claims")?;
             }
         }
@@ -131,22 +135,22 @@ impl Cluster {
     /// When the pods of the installation cannot be listed.
     pub async fn ask_controllers(&self, path: &str) -> anyhow::Result<Vec<(String, anyhow::Result<String>)>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let labels =
-            format!("app.kubernetes.io/instance={},app.kubernetes.io/component=controller", self.name);
-        let pods = api.list(&ListParams::default().labels(&labels)).await.with_context(|| {
+        let pods = api.list(&ListParams::default().labels(CONTROLLERS)).await.with_context(|| {
             format!("cannot list the controllers in namespace {} (-n names another)", self.namespace)
         })?;
-        let mut answers = Vec::new();
-        for pod in pods.iter().map(ResourceExt::name_any) {
-            let url = format!("/api/v1/namespaces/{}/pods/{pod}:9901/proxy{path}", self.namespace);
-            let request = tonic::codegen::http::Request::get(url).body(Vec::new());
-            let answer = match request {
-                Ok(request) => self.client.request_text(request).await.map_err(anyhow::Error::from),
-                Err(error) => Err(error.into()),
-            };
-            answers.push((pod, answer));
-        }
-        Ok(answers)
+        let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
+        let answers = join_all(names.iter().map(|pod| self.ask(pod, path))).await;
+        Ok(names.into_iter().zip(answers).collect())
+    }
+
+    async fn ask(&self, pod: &str, path: &str) -> anyhow::Result<String> {
+        let url = format!("/api/v1/namespaces/{}/pods/{pod}:9901/proxy{path}", self.namespace);
+        let request = tonic::codegen::http::Request::get(url).body(Vec::new())?;
+        let answer = timeout(PATIENCE, self.client.request_text(request)).await;
+        let answer = answer.with_context(|| {
+            format!("no answer within {PATIENCE:?}; do network policies let the API server reach port 9901?")
+        })?;
+        Ok(answer?)
     }
 }
 

@@ -30,7 +30,8 @@ const WRITERS: usize = 4;
 
 /// What an Ingress's status should say; `None` if it says so already.
 ///
-/// `ours` is what Weir publishes now, `past` what it may have published before.
+/// `ours` is what Weir publishes now, `past` what it may have published before. An Ingress that is not served and
+/// never was is somebody else's, whatever it says.
 pub(crate) fn plan(
     ingress: &IngressView,
     ours: &BTreeSet<Address>,
@@ -45,8 +46,8 @@ pub(crate) fn plan(
 }
 
 /// The addresses of a Service, as ingress-nginx publishes them: those of its load balancer and its external
-/// addresses, else its cluster address.
-pub(crate) fn of_service(service: &Service) -> BTreeSet<Address> {
+/// addresses, else its cluster address. `None` while its load balancer has none yet.
+pub(crate) fn of_service(service: &Service) -> Option<BTreeSet<Address>> {
     let spec = service.spec.clone().unwrap_or_default();
     let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
     let balanced = status.and_then(|balancer| balancer.ingress.as_deref()).unwrap_or_default();
@@ -62,13 +63,17 @@ pub(crate) fn of_service(service: &Service) -> BTreeSet<Address> {
     if addresses.is_empty() && !is_balanced {
         addresses.extend(own.map(|ip| entry(Some(ip), None)));
     }
-    addresses
+    (!addresses.is_empty()).then_some(addresses)
 }
 
 /// Who else writes a status may take out what Weir puts in, as ingress-nginx does. So each further write of
 /// the same to the same Ingress waits twice as long, and two controllers do not wear the API server out.
 #[derive(Debug, Default)]
-struct Patience(HashMap<ObjectRef, Attempt>);
+struct Patience {
+    attempts: HashMap<ObjectRef, Attempt>,
+    /// What this controller has served.
+    served: HashSet<ObjectRef>,
+}
 
 #[derive(Debug)]
 struct Attempt {
@@ -84,7 +89,7 @@ const LAST_PAUSE: Duration = Duration::from_mins(10);
 impl Patience {
     /// Whether this may be written now; if so, it counts as written.
     fn allows(&mut self, id: &ObjectRef, wanted: &[Address], now: Instant) -> bool {
-        let again = self.0.get(id).filter(|attempt| attempt.wanted == wanted);
+        let again = self.attempts.get(id).filter(|attempt| attempt.wanted == wanted);
         let count = match again {
             Some(attempt) if now < attempt.next => return false,
             Some(attempt) => attempt.count + 1,
@@ -94,16 +99,18 @@ impl Patience {
             tracing::warn!(ingress = %id, "another controller writes the same status; have only one of them publish its address");
         }
         let next = now + (FIRST_PAUSE * 2u32.saturating_pow(count)).min(LAST_PAUSE);
-        self.0.insert(id.clone(), Attempt { wanted: wanted.to_vec(), count, next });
+        self.attempts.insert(id.clone(), Attempt { wanted: wanted.to_vec(), count, next });
         true
     }
 
-    /// Forgets Ingresses that are gone.
+    /// Notes which Ingresses are served, and forgets those that are gone.
     fn keep(&mut self, ingresses: &[IngressView]) {
-        if self.0.len() > ingresses.len() {
-            let there: HashSet<&ObjectRef> = ingresses.iter().map(|ingress| &ingress.id).collect();
-            self.0.retain(|id, _| there.contains(id));
-        }
+        let there: HashSet<&ObjectRef> = ingresses.iter().map(|ingress| &ingress.id).collect();
+        self.attempts.retain(|id, _| there.contains(id));
+        self.served.retain(|id| there.contains(id));
+        let served = ingresses.iter().filter(|ingress| ingress.served && !self.served.contains(&ingress.id));
+        let new: Vec<_> = served.map(|ingress| ingress.id.clone()).collect();
+        self.served.extend(new);
     }
 }
 
@@ -142,7 +149,8 @@ async fn write_all(
 ) {
     patience.keep(ingresses);
     let now = Instant::now();
-    let planned = ingresses.iter().filter_map(|one| Some((one, plan(one, ours, published.addresses())?)));
+    let own: Vec<_> = ingresses.iter().filter(|one| patience.served.contains(&one.id)).collect();
+    let planned = own.into_iter().filter_map(|one| Some((one, plan(one, ours, published.addresses())?)));
     let allowed = planned.filter(|(ingress, wanted)| patience.allows(&ingress.id, wanted, now));
     let writes: Vec<_> = allowed.map(|(ingress, wanted)| patch(client.clone(), ingress, wanted)).collect();
     stream::iter(writes).buffer_unordered(WRITERS).for_each(async |()| {}).await;
@@ -236,8 +244,8 @@ mod tests {
             }),
             ..Service::default()
         };
-        assert_eq!(of_service(&service("LoadBalancer", &["1.1.1.1"])), BTreeSet::from([ip("1.1.1.1")]));
-        assert_eq!(of_service(&service("LoadBalancer", &[])), BTreeSet::new());
-        assert_eq!(of_service(&service("NodePort", &[])), BTreeSet::from([ip("10.96.0.9")]));
+        assert_eq!(of_service(&service("LoadBalancer", &["1.1.1.1"])), Some(BTreeSet::from([ip("1.1.1.1")])));
+        assert_eq!(of_service(&service("LoadBalancer", &[])), None);
+        assert_eq!(of_service(&service("NodePort", &[])), Some(BTreeSet::from([ip("10.96.0.9")])));
     }
 }

@@ -30,6 +30,9 @@ pub struct Claim {
     /// Whether it is this very path, or everything below it as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exact: bool,
+    /// The whole pattern, if it is one. Patterns mind no case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Box<str>>,
     /// Whose it is.
     pub namespace: Arc<str>,
 }
@@ -49,6 +52,7 @@ pub struct Grant {
 pub(crate) struct Wanted<'a> {
     path: &'a str,
     extent: Extent,
+    pattern: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +156,21 @@ impl Claims {
         same.clone().all(|claim| &*claim.namespace != namespace).then(|| same.next()).flatten()
     }
 
+    /// Whether a claim would be refused if nothing were granted. Such a claim is not recorded: it ends with the
+    /// grant.
+    pub fn is_granted_only(&self, host: &HostName, rule: &Rule) -> bool {
+        let namespace = &rule.origin.object.namespace;
+        matches!(self.recorded(host, Wanted::new(&rule.path), namespace), Record::Foreign(_))
+    }
+
+    /// How near to the root of a host a namespace owns a path: whose certificate is shown, before age. All are
+    /// alike on a host without owners.
+    pub(crate) fn distance(&self, host: &HostName, namespace: &str) -> usize {
+        let all = [&self.hosts, &self.held].into_iter().filter_map(|map| map.get(host)).flatten();
+        let own = all.filter(|claim| &*claim.namespace == namespace).map(|claim| claim.path.len());
+        own.min().unwrap_or(usize::MAX)
+    }
+
     /// Whether a namespace may say which certificate a host shows: one that owns a part of it.
     pub(crate) fn may_secure(&self, host: &HostName, namespace: &str) -> bool {
         let mut owners =
@@ -188,50 +207,65 @@ impl Claim {
     /// What the rules of a host claim for their namespaces. A default backend claims nothing: it takes what
     /// nobody else serves.
     pub fn of(host: &Host) -> BTreeSet<Self> {
+        Self::of_those(host, |_| true)
+    }
+
+    /// The same of some of the rules.
+    pub fn of_those(host: &Host, which: impl Fn(&Rule) -> bool) -> BTreeSet<Self> {
         let rules = host.rules.iter().filter(|rule| &*rule.origin.field != "spec.defaultBackend");
-        rules.map(|rule| Self::of_rule(rule)).collect()
+        rules.filter(|rule| which(rule)).map(|rule| Self::of_rule(rule)).collect()
     }
 
     fn of_rule(rule: &Rule) -> Self {
-        let wanted = Wanted::new(&rule.path);
-        let namespace = rule.origin.object.namespace.clone();
-        Self { path: wanted.path.into(), exact: wanted.extent == Extent::Exact, namespace }
+        Wanted::new(&rule.path).claim(rule.origin.object.namespace.clone())
     }
 
-    /// Whether it is the very path.
+    /// Whether it is the very path, or the very pattern.
     fn is(&self, wanted: Wanted<'_>) -> bool {
-        *self.path == *wanted.path && self.exact == (wanted.extent == Extent::Exact)
+        self.pattern.as_deref() == wanted.pattern
+            && *self.path == *wanted.path
+            && self.exact == (wanted.extent == Extent::Exact)
     }
 
     fn covers(&self, wanted: Wanted<'_>) -> bool {
+        let fold = self.pattern.is_some() || wanted.pattern.is_some();
         if self.exact {
-            wanted.extent == Extent::Exact && *self.path == *wanted.path
-        } else {
-            is_at_or_below(wanted.path, &self.path)
+            return wanted.extent == Extent::Exact && *self.path == *wanted.path;
         }
+        is_at_or_below(wanted.path, &self.path, fold)
     }
 
     /// Whether a pattern could take this claim's requests.
     fn is_below(&self, wanted: Wanted<'_>) -> bool {
-        wanted.extent == Extent::Pattern && self.path.starts_with(wanted.path)
+        wanted.extent == Extent::Pattern && strip_prefix(&self.path, wanted.path, true).is_some()
     }
 }
 
-fn is_at_or_below(path: &str, prefix: &str) -> bool {
-    let prefix = prefix.trim_end_matches('/');
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn is_at_or_below(path: &str, prefix: &str, fold: bool) -> bool {
+    let rest = strip_prefix(path, prefix.trim_end_matches('/'), fold);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn strip_prefix<'p>(path: &'p str, prefix: &str, fold: bool) -> Option<&'p str> {
+    let (start, rest) = path.split_at_checked(prefix.len())?;
+    (start == prefix || fold && start.eq_ignore_ascii_case(prefix)).then_some(rest)
 }
 
 // === impl Wanted ===
 
 impl<'a> Wanted<'a> {
     fn new(path: &'a MatchPath) -> Self {
-        let (text, extent) = match path {
-            MatchPath::Exact(path) => (&**path, Extent::Exact),
-            MatchPath::Prefix(path) => (&**path, Extent::Below),
-            MatchPath::Regex(pattern) => (literal(pattern.as_str()), Extent::Pattern),
+        let (text, extent, pattern) = match path {
+            MatchPath::Exact(path) => (&**path, Extent::Exact, None),
+            MatchPath::Prefix(path) => (&**path, Extent::Below, None),
+            MatchPath::Regex(pattern) => (literal(pattern.as_str()), Extent::Pattern, Some(pattern.as_str())),
         };
-        Self { path: if text.is_empty() { "/" } else { text }, extent }
+        Self { path: if text.is_empty() { "/" } else { text }, extent, pattern }
+    }
+
+    fn claim(self, namespace: Arc<str>) -> Claim {
+        let exact = self.extent == Extent::Exact;
+        Claim { path: self.path.into(), exact, pattern: self.pattern.map(Into::into), namespace }
     }
 }
 
@@ -289,15 +323,7 @@ mod tests {
     }
 
     fn claims(recorded: &[(&str, &str)]) -> Claims {
-        let claim = |(text, namespace): &(&str, &str)| {
-            let path = path(text);
-            let wanted = Wanted::new(&path);
-            Claim {
-                path: wanted.path.into(),
-                exact: wanted.extent == Extent::Exact,
-                namespace: (*namespace).into(),
-            }
-        };
+        let claim = |(text, namespace): &(&str, &str)| Wanted::new(&path(text)).claim((*namespace).into());
         let mut claims = Claims::default();
         claims.set(host(), recorded.iter().map(claim).collect());
         claims
@@ -371,6 +397,10 @@ mod tests {
         check(&[("/api", "b"), ("/x", "a")], "b", "~ /api(/|$)(.*)", None);
         check(&[("~ /api(/|$)(.*)", "b")], "a", "/api/x", Some("/api"));
         check(&[("~ /(.*)", "a"), ("/api", "b")], "a", "~ /(.*)", None);
+        check(&[("/", "a"), ("/web", "b")], "a", "~ /(web|cart)/.*", Some("/web"));
+        check(&[("~ /(.*)", "a"), ("/web", "b")], "a", "~ /(web|cart)/.*", Some("/web"));
+        check(&[("/api", "b")], "a", "~ /API(/|$)(.*)", Some("/api"));
+        check(&[("~ /Api(/|$)(.*)", "b")], "a", "= /api/x", Some("/Api"));
     }
 
     #[test]
@@ -386,6 +416,13 @@ mod tests {
         assert!(!grant(HOST, "c"));
         assert!(!grant("b.example", "b"));
         assert!(!grant("bad host", "b"));
+    }
+
+    #[test]
+    fn the_owner_nearest_to_the_root_says_which_certificate_is_shown() {
+        let claims = claims(&[("/", "a"), ("/x", "b")]);
+        assert!(claims.distance(&host(), "a") < claims.distance(&host(), "b"));
+        assert!(claims.distance(&host(), "b") < claims.distance(&host(), "c"));
     }
 
     #[test]

@@ -57,9 +57,9 @@ pub(crate) struct Installation {
     #[arg(short = 'n', long, value_name = "NAMESPACE", default_value = "weir-system")]
     pub(crate) namespace: String,
 
-    /// The name of the installation: that of the Helm release.
-    #[arg(long, value_name = "NAME", default_value = "weir")]
-    name: String,
+    /// The installation whose objects begin with this name; all of the namespace unless given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 /// For people, or for programs.
@@ -94,7 +94,7 @@ impl Installation {
     /// # Errors
     /// When the kubeconfig cannot be used.
     pub(crate) async fn connect(&self) -> anyhow::Result<Cluster> {
-        Cluster::connect(self.context.as_deref(), &self.namespace, &self.name).await
+        Cluster::connect(self.context.as_deref(), &self.namespace).await
     }
 }
 

@@ -43,7 +43,10 @@ async fn control(arguments: Arguments) -> anyhow::Result<ExitCode> {
         note(format_args!("listening webhook={webhook}"));
     }
     note(format_args!("listening admin={}", admin.address()));
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        () = controller.failed() => anyhow::bail!("a part of the controller ended, which never should; starting anew"),
+    }
     tracing::info!("ending; proxies keep what they serve and follow another controller");
     admin.stop();
     if let Some(controller) = Arc::into_inner(controller) {

@@ -55,7 +55,11 @@ async fn ask(installation: &Installation) -> anyhow::Result<Vec<Answer>> {
         let text = answer.map_err(|error| format!("{error:#}"))?;
         Report::read(&text).map_err(|error| error.to_string())
     };
-    Ok(answers.into_iter().map(|(pod, answer)| (pod, read(answer))).collect())
+    let mut answers: Vec<Answer> = answers.into_iter().map(|(pod, answer)| (pod, read(answer))).collect();
+    if let Some(name) = &installation.name {
+        answers.retain(|(_, answer)| answer.as_ref().is_ok_and(|report| report.name == *name));
+    }
+    Ok(answers)
 }
 
 fn is_well((_, answer): &Answer) -> bool {

@@ -67,18 +67,22 @@ impl Subject {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let cluster = origin.installation.connect().await?;
-            let config = settings(origin, &cluster).await;
-            read(&cluster, config).await
+            let (config, name) = settings(origin, &cluster).await;
+            read(&cluster, config, &name).await
         })
     }
 }
 
-/// How the controllers read objects, as they say; where they cannot be asked, as the arguments say.
-async fn settings(origin: &Origin, cluster: &Cluster) -> Config {
+/// How the controllers read objects, and what their own are called, as they say; where they cannot be asked, as
+/// the arguments say.
+async fn settings(origin: &Origin, cluster: &Cluster) -> (Config, String) {
     let given = origin.reading.config();
     let asked = cluster.ask_controllers("/v1/status").await;
     let answers = asked.map(|answers| answers.into_iter().filter_map(|(_, answer)| answer.ok()));
-    let report = answers.ok().and_then(|mut answers| answers.find_map(|text| Report::read(&text).ok()));
+    let named = |report: &Report| origin.installation.name.as_ref().is_none_or(|name| *name == report.name);
+    let read = |text: String| Report::read(&text).ok().filter(named);
+    let report = answers.ok().and_then(|mut answers| answers.find_map(read));
+    let name = report.as_ref().map(|report| report.name.clone()).or_else(|| origin.installation.name.clone());
     if report.is_none() {
         note(
             "weir: the controllers cannot be asked for their settings; --adopt-class and --allow-external-name count as given",
@@ -90,13 +94,13 @@ async fn settings(origin: &Origin, cluster: &Cluster) -> Config {
     if origin.reading.names_controller() {
         config.controller = given.controller;
     }
-    Config { standalone: false, serving: true, ..config }
+    (Config { standalone: false, serving: true, ..config }, name.unwrap_or_else(|| "weir".into()))
 }
 
-async fn read(cluster: &Cluster, config: Config) -> anyhow::Result<Subject> {
+async fn read(cluster: &Cluster, config: Config, name: &str) -> anyhow::Result<Subject> {
     let mut objects = cluster.objects().await.context("reading the cluster")?;
     let mut translator = Translator::new(config);
-    match cluster.claims().await {
+    match cluster.claims(name).await {
         Ok(claims) => translator.claim(claims),
         Err(error) => note(format_args!("weir: {error:#}; nothing is refused for it here")),
     }

@@ -9,10 +9,14 @@ use crate::{
     service::Name,
 };
 
-/// Takes the oldest entry that names a usable Secret.
+/// Takes the entry that names a usable Secret, of the namespace that owns the host nearest to its root; of equal
+/// ones the oldest.
 pub(super) fn choose(host: &HostName, drafts: &[&Draft], world: World<'_>, output: &mut HostOutput) {
     let mut chosen: Option<(&Draft, &TlsDraft)> = None;
-    for (draft, tls) in entries(host, drafts) {
+    let mut entries = entries(host, drafts);
+    // The sort is stable: among owners alike, age decides.
+    entries.sort_by_key(|(draft, _)| world.claims.distance(host, &draft.id.namespace));
+    for (draft, tls) in entries {
         if !world.claims.may_secure(host, &draft.id.namespace) {
             output.findings.push(claimed(draft, tls, host));
             continue;

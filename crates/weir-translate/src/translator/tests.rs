@@ -132,7 +132,7 @@ fn claims(variant: usize) -> Claims {
     for (index, host) in ["h0", "h1"].into_iter().enumerate() {
         let namespace = if (variant + index).is_multiple_of(2) { "shop" } else { "default" };
         let path = if variant < 3 { "/a" } else { "/" };
-        let claim = Claim { path: path.into(), exact: false, namespace: namespace.into() };
+        let claim = Claim { path: path.into(), exact: false, pattern: None, namespace: namespace.into() };
         let recorded = if variant == 0 { None } else { Some(claim) };
         claims.set(HostName::parse(host).unwrap(), recorded.into_iter().collect());
     }

@@ -13,6 +13,9 @@ use crate::findings::Counts;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
+    /// What its objects in the API are called.
+    #[serde(default)]
+    pub(crate) name: String,
     pub(crate) identity: String,
     pub(crate) version: String,
     pub(crate) leader: bool,
@@ -57,6 +60,7 @@ impl Report {
         let Counts { errors, warnings, infos } = Counts::of(&view.findings);
         let proxies = controller.hub().members().list();
         Self {
+            name: controller.name().to_owned(),
             identity: controller.identity().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             leader: controller.leads(),
