@@ -3,8 +3,7 @@
 //! Whoever may write an Ingress in any namespace could otherwise take a part of somebody else's host. So a
 //! path belongs to the namespace that served it first, with everything below it, and that is recorded: a
 //! restart or an older object that comes later does not change it. What is not recorded yet is held for who
-//! serves it, but only the very path: what is served for the first time at about the same time is served side
-//! by side.
+//! serves it. What is known together for the first time is served side by side, and so recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -119,48 +118,23 @@ impl Claims {
     /// The claim of another namespace that a path of this one is refused for.
     pub(crate) fn refusal(&self, host: &HostName, path: &MatchPath, namespace: &str) -> Option<&Claim> {
         let wanted = Wanted::new(path);
-        let refusal = match self.recorded(host, wanted, namespace) {
+        let refusal = match verdict(self.hosts.get(host), wanted, namespace) {
             Record::Own => None,
             Record::Foreign(claim) => Some(claim),
-            Record::Nobody => self.held_refusal(host, wanted, namespace),
+            // Controllers may hold different things until one of them is recorded.
+            Record::Nobody => match verdict(self.held.get(host), wanted, namespace) {
+                Record::Foreign(claim) => Some(claim),
+                Record::Own | Record::Nobody => None,
+            },
         };
         refusal.filter(|_| !self.is_granted(host, namespace))
-    }
-
-    /// What the record says of a path.
-    fn recorded(&self, host: &HostName, wanted: Wanted<'_>, namespace: &str) -> Record<'_> {
-        let Some(claims) = self.hosts.get(host) else { return Record::Nobody };
-        let is_own = |claim: &Claim| &*claim.namespace == namespace;
-        // What was there when Weir came stays, also a pattern around the paths of others.
-        if claims.iter().any(|claim| is_own(claim) && claim.is(wanted)) {
-            return Record::Own;
-        }
-        if let Some(below) = claims.iter().find(|claim| !is_own(claim) && claim.is_below(wanted)) {
-            return Record::Foreign(below);
-        }
-        let covering = claims.iter().filter(|claim| claim.covers(wanted));
-        let Some(nearest) = covering.clone().map(|claim| claim.path.len()).max() else {
-            return Record::Nobody;
-        };
-        let mut owners = covering.filter(|claim| claim.path.len() == nearest);
-        if owners.clone().any(is_own) {
-            return Record::Own;
-        }
-        owners.next().map_or(Record::Nobody, Record::Foreign)
-    }
-
-    /// The very path is served by others, and not by this one.
-    fn held_refusal(&self, host: &HostName, wanted: Wanted<'_>, namespace: &str) -> Option<&Claim> {
-        let claims = self.held.get(host)?;
-        let mut same = claims.iter().filter(|claim| claim.is(wanted));
-        same.clone().all(|claim| &*claim.namespace != namespace).then(|| same.next()).flatten()
     }
 
     /// Whether a claim would be refused if nothing were granted. Such a claim is not recorded: it ends with the
     /// grant.
     pub fn is_granted_only(&self, host: &HostName, rule: &Rule) -> bool {
         let namespace = &rule.origin.object.namespace;
-        matches!(self.recorded(host, Wanted::new(&rule.path), namespace), Record::Foreign(_))
+        matches!(verdict(self.hosts.get(host), Wanted::new(&rule.path), namespace), Record::Foreign(_))
     }
 
     /// How near to the root of a host a namespace owns a path: whose certificate is shown, before age. All are
@@ -184,6 +158,26 @@ impl Claims {
         let to = |grant: &Grant| grant.namespaces.iter().any(|one| one == "*" || one == namespace);
         self.grants.iter().any(|grant| to(grant) && grant.covers(host))
     }
+}
+
+/// What claims say of a path.
+fn verdict<'c>(claims: Option<&'c BTreeSet<Claim>>, wanted: Wanted<'_>, namespace: &str) -> Record<'c> {
+    let Some(claims) = claims else { return Record::Nobody };
+    let is_own = |claim: &Claim| &*claim.namespace == namespace;
+    // What was there when Weir came stays, also a pattern around the paths of others.
+    if claims.iter().any(|claim| is_own(claim) && claim.is(wanted)) {
+        return Record::Own;
+    }
+    if let Some(below) = claims.iter().find(|claim| !is_own(claim) && claim.is_below(wanted)) {
+        return Record::Foreign(below);
+    }
+    let covering = claims.iter().filter(|claim| claim.covers(wanted));
+    let Some(nearest) = covering.clone().map(|claim| claim.path.len()).max() else { return Record::Nobody };
+    let mut owners = covering.filter(|claim| claim.path.len() == nearest);
+    if owners.clone().any(is_own) {
+        return Record::Own;
+    }
+    owners.next().map_or(Record::Nobody, Record::Foreign)
 }
 
 // === impl Grant ===
@@ -375,7 +369,7 @@ mod tests {
         assert_eq!(refused("a", "/"), None);
         assert_eq!(refused("b", "/api"), None, "both serve it");
         assert_eq!(refused("c", "/api"), Some("/api".into()));
-        assert_eq!(refused("c", "/login"), None, "until it is recorded, what is below is free");
+        assert_eq!(refused("c", "/login"), Some("/".into()));
         assert!(!held.may_secure(&host(), "c"));
         // Another controller saw them the other way round, and recorded that.
         held.set(host(), claims(&[("/", "b")]).hosts()[&host()].clone());
