@@ -18,9 +18,6 @@ const HTTPS: u16 = 8443;
 /// What an installation should be like.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The IngressClass that the chart makes. Every Weir in the cluster serves it: only one installation may
-    /// have this at a time.
-    pub own_class: bool,
     /// More values of the chart, as `key=value`.
     pub values: Vec<String>,
 }
@@ -80,12 +77,10 @@ impl Installation {
     /// As in production but for the size: a machine for tests has few cores.
     fn values(&self) -> Value {
         let small = json!({ "requests": { "cpu": "10m", "memory": "32Mi" } });
-        let own = self.settings.own_class;
-        // A class without an IngressClass is served by who adopts it, and by nobody else.
-        let adopted = if own { json!({}) } else { json!({ self.class(): "nginx" }) };
+        // Other installations in the cluster serve other classes.
+        let class = json!({ "name": self.class(), "controller": format!("e2e.weir.dev/{}", self.class()) });
         json!({
-            "image": { "tag": "dev" },
-            "ingressClass": { "create": own, "name": self.class() }, "adoptClasses": adopted,
+            "image": { "tag": "dev" }, "ingressClass": class,
             "controller": { "resources": small },
             "proxy": { "threads": 2, "resources": small, "service": { "type": "ClusterIP" } },
         })

@@ -19,10 +19,14 @@ use super::{
 
 type Sender = SendRequest<Full<Bytes>>;
 
+/// Goodbyes that a client hears in a row before it complains: a connection may be made just when its proxy goes.
+const GOODBYES: u32 = 3;
+
 pub(super) struct Http2 {
     target: Target,
     request: Request<Full<Bytes>>,
     open: Option<Sender>,
+    goodbyes: u32,
 }
 
 /// Why there is no response.
@@ -40,7 +44,7 @@ impl Http2 {
         let uri = format!("{scheme}://{}{}", flow.host, flow.path);
         let body = if method == Method::Post { "a body" } else { "" };
         let request = Request::builder().method(method.text()).uri(uri).body(Full::from(body))?;
-        Ok(Self { target, request, open: None })
+        Ok(Self { target, request, open: None, goodbyes: 0 })
     }
 
     async fn exchange(&mut self) -> Result<(StatusCode, HeaderMap), Fault> {
@@ -63,13 +67,15 @@ impl Http2 {
 impl Talk for Http2 {
     fn turn(&mut self) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
         Box::pin(async {
-            let reused = self.open.is_some();
-            match self.exchange().await {
+            let exchanged = self.exchange().await;
+            let unsent = matches!(exchanged, Err(Fault::Unsent));
+            self.goodbyes = if unsent { self.goodbyes + 1 } else { 0 };
+            match exchanged {
                 Ok((status, headers)) => {
                     judge(status.as_u16(), |name| headers.get(name).and_then(|value| value.to_str().ok()))
                 }
-                Err(Fault::Unsent) if reused => Outcome::Polite,
-                Err(Fault::Unsent) => Outcome::Failed("a new connection takes no request".to_owned()),
+                Err(Fault::Unsent) if self.goodbyes <= GOODBYES => Outcome::Polite,
+                Err(Fault::Unsent) => Outcome::Failed("no connection takes a request".to_owned()),
                 Err(Fault::Failed(failure)) => Outcome::Failed(failure),
             }
         })

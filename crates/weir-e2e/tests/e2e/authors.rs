@@ -25,8 +25,8 @@ pub(crate) async fn command_line(stage: Arc<Stage>) -> anyhow::Result<()> {
     for part in ["outcome: forward", "/app,", "100.00 %"] {
         ensure!(explained.contains(part), "{part:?} is not there: {explained}");
     }
-    let canary = web(weir.class(), "odd", host).path("/", "nobody").nginx("no-such-thing", "x");
-    site.apply(&canary.yaml()).await?;
+    let odd = web(weir.class(), "odd", host).path("/odd", "nobody").nginx("no-such-thing", "x");
+    site.apply(&odd.yaml()).await?;
     let lint = text(&ask(weir, &["lint"]).await?);
     let namespace = site.namespace.name();
     for code in ["WR-UNKNOWN-ANNOTATION", "WR-MISSING-SERVICE"] {

@@ -142,8 +142,7 @@ pub(crate) async fn service_deleted(stage: Arc<Stage>) -> anyhow::Result<()> {
 /// An Ingress with every value that can be wrong, all at once: its author is told, and its neighbour is served.
 pub(crate) async fn everything_invalid(stage: Arc<Stage>) -> anyhow::Result<()> {
     // With the webhook, the API server would refuse it.
-    let settings =
-        Settings { values: vec!["admission.webhook.enabled=false".to_owned()], ..Settings::default() };
+    let settings = Settings { values: vec!["admission.webhook.enabled=false".to_owned()] };
     let weir = stage.install(settings).await?;
     let (site, running) = load(&stage, &weir, &Backend::new("app", "v1")).await?;
     let host = format!("broken.{}", site.flow.host);

@@ -16,7 +16,7 @@ const OFF: f64 = 0.015;
 
 /// Both scenarios in the annotations of ACK and of ingress-nginx, asked of each of two proxies.
 pub(crate) async fn scenarios(stage: Arc<Stage>) -> anyhow::Result<()> {
-    let weir = stage.install(Settings { own_class: true, ..Settings::default() }).await?;
+    let weir = stage.install(Settings::default()).await?;
     ensure!(weir.controllers().await?.len() == 2 && weir.proxies().await?.len() == 2, "two of each");
     for dialect in ["ack", "nginx"] {
         by_header_or_cookie(&stage, &weir, dialect).await?;

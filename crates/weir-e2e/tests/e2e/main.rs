@@ -44,8 +44,8 @@ const CASES: &[Case] = &[
     Case::new("service-deleted", |stage| Box::pin(changes::service_deleted(stage))),
     Case::new("weight-flips", |stage| Box::pin(changes::weight(stage))),
     Case::new("everything-invalid", |stage| Box::pin(changes::everything_invalid(stage))),
-    Case::alone("api-server-gone", |stage| Box::pin(outage::api_server(stage))),
     Case::alone("flood-of-ingresses", |stage| Box::pin(flood::of_ingresses(stage))),
+    Case::alone("api-server-gone", |stage| Box::pin(outage::api_server(stage))),
 ];
 
 /// End-to-end tests of Weir; run them by cargo xtask e2e.
