@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use tracing_subscriber::EnvFilter;
+
 /// Writes a text to standard output. A reader that has gone away, as `head` does, is no error.
 ///
 /// # Errors
@@ -25,10 +27,33 @@ pub(crate) fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{plural}")
 }
 
+/// What other crates may say unless somebody names them: Weir says itself, once, what an error of theirs means.
+const QUIET: &[(&str, &str)] =
+    &[("kube_client", "off"), ("h2", "info"), ("hyper_util", "info"), ("tower", "info"), ("rustls", "info")];
+
 /// Sends log lines to standard error; standard output belongs to the access log.
 pub(crate) fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WEIR_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let wanted = std::env::var("WEIR_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(directives(&wanted)).unwrap_or_else(|_| EnvFilter::new(directives("")));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     log.with_writer(io::stderr).with_ansi(false).init();
+}
+
+/// What was asked for, and quiet for those whom it does not name.
+fn directives(wanted: &str) -> String {
+    let wanted = if wanted.is_empty() { "info" } else { wanted };
+    let unnamed = QUIET.iter().filter(|(name, _)| !wanted.contains(name));
+    unnamed.fold(wanted.to_owned(), |all, (name, level)| format!("{all},{name}={level}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_quiet_unless_they_are_named() {
+        assert!(directives("").starts_with("info,kube_client=off,"));
+        assert!(directives("debug").contains("h2=info"));
+        assert!(!directives("info,h2=trace").contains("h2=info"));
+    }
 }
