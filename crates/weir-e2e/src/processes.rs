@@ -29,3 +29,22 @@ pub fn kill(number: i32) -> anyhow::Result<()> {
     let pid = Pid::from_raw(number).context("a process has a number above 0")?;
     kill_process(pid, Signal::KILL).with_context(|| format!("killing process {number}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, id};
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_found_by_its_arguments_and_killed() -> anyhow::Result<()> {
+        let own = format!("86{}.25", id());
+        let mut child = Command::new("sleep").arg(&own).spawn()?;
+        let number = process_of(&["sleep", &own])?;
+        assert_eq!(u32::try_from(number)?, child.id());
+        assert!(process_of(&["sleep", &own, "more"]).is_err());
+        kill(number)?;
+        assert!(!child.wait()?.success());
+        Ok(())
+    }
+}

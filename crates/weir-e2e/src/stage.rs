@@ -27,13 +27,18 @@ pub struct Stage {
     shared: Shared,
     journal: Journal,
     notes: Mutex<Vec<String>>,
+    figures: Mutex<Figures>,
 }
+
+/// Figures of a measurement: by group, in their order.
+pub(crate) type Figures = Vec<(String, String, f64)>;
 
 /// What a case tells beside whether it passed.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) tally: Tally,
     notes: Vec<String>,
+    pub(crate) figures: Figures,
 }
 
 /// A host that is served: its namespace, a backend, an Ingress and a certificate.
@@ -51,8 +56,8 @@ pub struct Site {
 
 impl Stage {
     pub(crate) fn new(cluster: Cluster, case: &'static str, shared: Shared) -> anyhow::Result<Self> {
-        let (journal, notes) = (Journal::default(), Mutex::default());
-        Ok(Self { cluster, https: Https::new()?, case, shared, journal, notes })
+        let (journal, notes, figures) = (Journal::default(), Mutex::default(), Mutex::default());
+        Ok(Self { cluster, https: Https::new()?, case, shared, journal, notes, figures })
     }
 
     /// A new namespace.
@@ -99,16 +104,22 @@ impl Stage {
 
     /// Keeps a remark for the report. Loads are reported by themselves.
     pub fn note(&self, note: impl Display) {
-        self.notes().push(note.to_string());
+        locked(&self.notes).push(note.to_string());
+    }
+
+    /// Keeps a figure of a measurement.
+    pub fn figure(&self, group: &str, what: &str, value: f64) {
+        locked(&self.figures).push((group.to_owned(), what.to_owned(), value));
     }
 
     pub(crate) fn recorded(&self) -> Record {
-        Record { tally: self.journal.sum(), notes: self.notes().clone() }
+        let (notes, figures) = (locked(&self.notes).clone(), locked(&self.figures).clone());
+        Record { tally: self.journal.sum(), notes, figures }
     }
+}
 
-    fn notes(&self) -> MutexGuard<'_, Vec<String>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Site ===
@@ -181,6 +192,9 @@ impl Site {
 impl Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.tally)?;
-        self.notes.iter().try_for_each(|note| write!(f, "\n    {note}"))
+        self.notes.iter().try_for_each(|note| write!(f, "\n    {note}"))?;
+        self.figures
+            .iter()
+            .try_for_each(|(group, what, value)| write!(f, "\n    {group}: {what}: {value:.3}"))
     }
 }

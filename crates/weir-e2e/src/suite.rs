@@ -4,9 +4,12 @@
 //! down, and cannot say why nothing was run where there is no cluster.
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
+    fs,
     future::Future,
     io::{Write as _, stdout},
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -45,6 +48,8 @@ pub struct Options {
     pub filters: Vec<String>,
     /// How many at a time.
     pub jobs: usize,
+    /// Where figures go as JSON.
+    pub json: Option<PathBuf>,
 }
 
 /// All cases.
@@ -118,6 +123,9 @@ impl Suite {
             _ = interrupted.recv() => Vec::new(),
             _ = terminated.recv() => Vec::new(),
         };
+        if let Some(file) = &options.json {
+            fs::write(file, format!("{:#}\n", figures(&done)))?;
+        }
         let failed = done.iter().filter(|done| done.verdict.is_err()).count();
         let passed = done.len() - failed;
         let sum = |count: fn(&Record) -> u64| done.iter().map(|done| count(&done.record)).sum::<u64>();
@@ -185,6 +193,15 @@ fn told(done: Done) -> Done {
         say(format_args!("e2e {name}: FAILED: {error:#}"));
     }
     done
+}
+
+/// The figures of all cases, by group.
+fn figures(done: &[Done]) -> serde_json::Value {
+    let mut groups: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
+    for (group, what, value) in done.iter().flat_map(|done| &done.record.figures) {
+        groups.entry(group).or_default().insert(what, *value);
+    }
+    serde_json::json!(groups)
 }
 
 /// A line on stdout. A reader that went away isn't an error.

@@ -256,3 +256,6 @@ async fn work(
         shared.done.send_modify(|done| *done += 1);
     }
 }
+
+#[cfg(test)]
+mod tests;

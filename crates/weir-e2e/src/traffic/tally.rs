@@ -142,3 +142,58 @@ impl fmt::Display for Tally {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GET: (Client, Method) = (Client::KeepAlive, Method::Get);
+    const SLOW: (Client, Method) = (Client::Slow, Method::Get);
+
+    fn good(version: &str) -> Outcome {
+        Outcome::Good(version.into())
+    }
+
+    fn tally(outcomes: Vec<((Client, Method), Outcome)>) -> Tally {
+        let mut tally = Tally::default();
+        for (number, (kind, outcome)) in outcomes.into_iter().enumerate() {
+            tally.add(kind, "service", Duration::from_secs(number as u64), Duration::from_millis(7), outcome);
+        }
+        tally
+    }
+
+    #[test]
+    fn goodbyes_are_neither_sent_nor_failed() {
+        let tally = tally(vec![(GET, good("v1")), (GET, Outcome::Polite), (SLOW, good("v2"))]);
+        assert_eq!((tally.sent(), tally.failed()), (2, 0));
+        assert_eq!(
+            tally.of(|client, _| client == Client::KeepAlive),
+            Count { sent: 1, failed: 0, polite: 1 }
+        );
+        assert!(tally.clean().is_ok());
+    }
+
+    #[test]
+    fn failures_are_counted_and_the_first_ones_told() {
+        let failed = |number: usize| (GET, Outcome::Failed(format!("reason {number}")));
+        let tally = tally((0..TOLD + 3).map(failed).collect());
+        assert_eq!((tally.sent(), tally.failed()), (9, 9));
+        assert_eq!(tally.clean().unwrap_err().to_string(), "9 of 9 requests failed");
+        let text = tally.to_string();
+        assert!(text.contains("at 5.00 s, keep-alive GET by service: reason 5"), "{text}");
+        assert!(!text.contains("reason 6"), "{text}");
+    }
+
+    #[test]
+    fn sums_hold_both() {
+        let mut sum = tally(vec![(GET, good("v1"))]);
+        sum.merge(&tally(vec![(GET, good("v2")), (SLOW, Outcome::Failed("x".to_owned()))]));
+        assert_eq!((sum.sent(), sum.failed(), sum.version("v1"), sum.version("v2")), (3, 1, 1, 1));
+        assert_eq!(sum.slowest, Duration::from_millis(7));
+    }
+
+    #[test]
+    fn nothing_sent_is_not_clean() {
+        assert!(Tally::default().clean().is_err());
+    }
+}

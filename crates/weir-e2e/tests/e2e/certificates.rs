@@ -26,7 +26,7 @@ pub(crate) async fn deleted(stage: Arc<Stage>) -> anyhow::Result<()> {
     let weir = stage.shared().await?;
     let (site, running) = load(&stage, weir, &Backend::new("app", "v1")).await?;
     site.kubectl(&["delete", "secret", SECRET]).await?;
-    site.told("WR-MISSING-SECRET", SECRET).await?;
+    site.told("WR-MISSING-SECRET", "app").await?;
     running.more(SOME).await?;
     running.stop().await?.clean()
 }

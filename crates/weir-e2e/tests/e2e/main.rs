@@ -6,6 +6,7 @@ mod changes;
 mod controllers;
 mod flood;
 mod install;
+mod measure;
 mod outage;
 mod proxies;
 mod rollout;
@@ -13,7 +14,7 @@ mod status;
 mod steady;
 mod tenants;
 
-use std::{env, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use weir_e2e::{Case, Options, Suite, say};
@@ -48,14 +49,23 @@ const CASES: &[Case] = &[
     Case::alone("api-server-gone", |stage| Box::pin(outage::api_server(stage))),
 ];
 
+/// What is measured when it is asked for.
+const MEASUREMENTS: &[Case] = &[Case::alone("measure", |stage| Box::pin(measure::all(stage)))];
+
 /// End-to-end tests of Weir; run them by cargo xtask e2e.
 #[derive(Parser)]
 struct Args {
     /// Only cases whose names hold one of these texts
     filters: Vec<String>,
     /// How many cases at a time
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = jobs())]
     jobs: usize,
+    /// Measure instead
+    #[arg(long)]
+    measure: bool,
+    /// Where the figures go as JSON
+    #[arg(long, value_name = "FILE", requires = "measure")]
+    json: Option<PathBuf>,
     /// Print the names of all cases, and run none
     #[arg(long)]
     list: bool,
@@ -73,7 +83,8 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match run(&Options { filters: args.filters, jobs: args.jobs }) {
+    let suite = Suite(if args.measure { MEASUREMENTS } else { CASES });
+    match run(suite, &Options { filters: args.filters, jobs: args.jobs, json: args.json }) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -83,7 +94,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> anyhow::Result<bool> {
+/// As many as there are cores, but a case that waits should not keep all others waiting, and many loads at a time
+/// would only measure each other.
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
+}
+
+fn run(suite: Suite, options: &Options) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
-    runtime.block_on(Suite(CASES).run(options))
+    runtime.block_on(suite.run(options))
 }

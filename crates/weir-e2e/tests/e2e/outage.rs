@@ -60,12 +60,14 @@ struct Away {
 impl Away {
     async fn begin() -> anyhow::Result<Self> {
         let away = Self { back: false };
-        cluster("stop").await?;
+        // Killed: one that ends by itself takes its address out of the Service `kubernetes` first, and kube-proxy
+        // takes up to a minute to hear that it is back.
+        cluster(&["stop", "--kill"]).await?;
         Ok(away)
     }
 
     async fn end(mut self) -> anyhow::Result<()> {
-        cluster("start").await?;
+        cluster(&["start"]).await?;
         self.back = true;
         Ok(())
     }
@@ -75,21 +77,21 @@ impl Drop for Away {
     fn drop(&mut self) {
         if !self.back {
             let started =
-                xtask().map(|program| std::process::Command::new(program).args(verb("start")).status());
+                xtask().map(|program| std::process::Command::new(program).args(verb(&["start"])).status());
             // Nothing else can be done here: the other cases will tell.
             let _hopeless = started;
         }
     }
 }
 
-async fn cluster(what: &str) -> anyhow::Result<()> {
+async fn cluster(what: &[&str]) -> anyhow::Result<()> {
     let status = Command::new(xtask()?).args(verb(what)).status().await?;
-    ensure!(status.success(), "cargo xtask cluster {what} kube-apiserver: {status}");
+    ensure!(status.success(), "cargo xtask {}: {status}", verb(what).join(" "));
     Ok(())
 }
 
-fn verb(what: &str) -> [&str; 3] {
-    ["cluster", what, "kube-apiserver"]
+fn verb<'a>(what: &[&'a str]) -> Vec<&'a str> {
+    [&["cluster"], what, &["kube-apiserver"]].concat()
 }
 
 fn xtask() -> anyhow::Result<std::ffi::OsString> {

@@ -9,7 +9,7 @@ use crate::steady::{SOME, load};
 
 /// How long a version stays when the next comes without warning. A request that is lost with its pod was being
 /// answered when the pod ended, so what is lost is the time of an answer by the time of a version.
-const STAY: Duration = Duration::from_mins(1);
+const STAY: Duration = Duration::from_mins(4);
 
 /// Pods wait before they end, as the documentation of Kubernetes recommends.
 pub(crate) async fn with_pre_stop(stage: Arc<Stage>) -> anyhow::Result<()> {
