@@ -120,8 +120,8 @@ impl Suite {
         let mut terminated = signal(SignalKind::terminate())?;
         let done = tokio::select! {
             done = self.all(&cluster, options) => done?,
-            _ = interrupted.recv() => Vec::new(),
-            _ = terminated.recv() => Vec::new(),
+            _ = interrupted.recv() => anyhow::bail!("interrupted"),
+            _ = terminated.recv() => anyhow::bail!("told to end"),
         };
         if let Some(file) = &options.json {
             fs::write(file, format!("{:#}\n", figures(&done)))?;
