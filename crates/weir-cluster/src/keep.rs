@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::{
     authority::{Authorities, Authority, Leaf},
-    client::write,
+    client::{save, write},
 };
 
 /// How often the authorities are tended and the leaf is made anew.
@@ -134,15 +134,8 @@ impl Keep {
 
     /// Writes the ConfigMap that proxies mount.
     async fn publish(&self, bundle: &str) -> anyhow::Result<()> {
-        let stored = self.config_maps.get_opt(&self.name).await.context("reading the ConfigMap")?;
-        let data = Some(BTreeMap::from([(BUNDLE.to_owned(), bundle.to_owned())]));
-        if stored.as_ref().is_some_and(|stored| stored.data == data) {
-            return Ok(());
-        }
-        let new = || ConfigMap { metadata: self.metadata(), ..ConfigMap::default() };
-        let map = ConfigMap { data, ..stored.unwrap_or_else(new) };
         // Who was quicker wrote the same.
-        write(&self.config_maps, &map).await.context("writing the ConfigMap").map(drop)
+        save(&self.config_maps, &self.name, BUNDLE, bundle).await.context("writing the ConfigMap")
     }
 
     fn metadata(&self) -> ObjectMeta {

@@ -1,9 +1,9 @@
 //! Reads the ConfigMaps with claims and permissions, and, on the leader, writes the claims.
 
-use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::join_all};
-use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, ResourceExt as _,
     runtime::{
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     claims::{Book, CLAIMS, GRANTS, Pairs, changed_shards, shard_name, shard_of},
-    client::{WATCH, write},
+    client::{WATCH, save},
     index::{Change, View},
     watch::Pauses,
 };
@@ -81,7 +81,8 @@ pub(crate) async fn keep(client: Client, namespace: &str, name: &str, mut view: 
         let served: Pairs = before.intersection(&now.claimed).cloned().collect();
         let wanted = book.plan(&now.recorded, &served, Instant::now());
         let shards = changed_shards(&now.recorded, &wanted);
-        let writes = shards.iter().map(|(shard, text)| save(&api, shard_name(name, *shard), text));
+        let names = shards.iter().map(|(shard, text)| (shard_name(name, *shard), text));
+        let writes = names.map(async |(name, text)| save(&api, &name, CLAIMS, text).await);
         for error in join_all(writes).await.into_iter().filter_map(Result::err) {
             tracing::warn!("the record of claims cannot be written: {error}");
         }
@@ -93,17 +94,4 @@ pub(crate) async fn keep(client: Client, namespace: &str, name: &str, mut view: 
             }
         }
     }
-}
-
-/// Writes a ConfigMap if it says something else.
-async fn save(api: &Api<ConfigMap>, name: String, text: &str) -> kube::Result<()> {
-    let stored = api.get_opt(&name).await?;
-    let data = Some(BTreeMap::from([(CLAIMS.to_owned(), text.to_owned())]));
-    if stored.as_ref().is_some_and(|stored| stored.data == data) {
-        return Ok(());
-    }
-    let metadata = ObjectMeta { name: Some(name), ..ObjectMeta::default() };
-    let new = || ConfigMap { metadata, ..ConfigMap::default() };
-    let map = ConfigMap { data, ..stored.unwrap_or_else(new) };
-    write(api, &map).await.map(drop)
 }

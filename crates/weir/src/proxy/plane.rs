@@ -38,14 +38,12 @@ impl Plane {
         if let Some(user) = self.user {
             user.become_it()?;
         }
-        for (name, address) in [("http", proxy.http()), ("https", proxy.https())] {
-            if let Some(address) = address {
-                note(format_args!("listening {name}={address}"));
-            }
-        }
         self.status.serving(&proxy);
         // Only this thread sets it.
         let _ = self.proxy.set(proxy);
+        for listener in self.listeners() {
+            note(format_args!("listening {listener}"));
+        }
         Ok(())
     }
 }
