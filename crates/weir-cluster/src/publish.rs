@@ -6,14 +6,11 @@ use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
     Api, Client,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event},
-    },
+    runtime::watcher::{self, Event},
 };
 use tokio::sync::watch;
 
-use crate::{client::WATCH, status::of_service, watch::Pauses, watched::Address};
+use crate::{status::of_service, watch::events, watched::Address};
 
 /// Where clients reach the proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,10 +45,10 @@ async fn follow_service(
     ours: &watch::Sender<Option<BTreeSet<Address>>>,
 ) {
     let api: Api<Service> = Api::namespaced(client, namespace);
-    let config = watcher::Config::default().timeout(WATCH).fields(&format!("metadata.name={name}"));
-    let mut events = pin!(watcher::watcher(api, config).backoff(Pauses::default()));
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut events = pin!(events(api, config, "Service to publish"));
     while let Some(event) = events.next().await {
-        let Ok(Event::Apply(service) | Event::InitApply(service)) = event else { continue };
+        let (Event::Apply(service) | Event::InitApply(service)) = event else { continue };
         // A load balancer that has no address for a moment takes none away.
         if let Some(now) = of_service(&service) {
             ours.send_if_modified(|ours| ours.replace(now.clone()) != Some(now));

@@ -6,10 +6,7 @@ use futures_util::{StreamExt as _, future::join_all};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, ResourceExt as _,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event},
-    },
+    runtime::watcher::{self, Event},
 };
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
@@ -18,9 +15,9 @@ use tokio::{
 
 use crate::{
     claims::{Book, CLAIMS, GRANTS, Pairs, changed_shards, shard_name, shard_of},
-    client::{WATCH, save},
+    client::save,
     index::{Change, View},
-    watch::Pauses,
+    watch::events,
 };
 
 /// What is served for this long is recorded. What is applied together is served together first, in whichever
@@ -32,23 +29,9 @@ const LOOK: Duration = Duration::from_mins(1);
 /// Follows the ConfigMaps until the receiver is gone.
 pub(crate) async fn follow(client: Client, namespace: &str, name: &str, changes: UnboundedSender<Change>) {
     let api: Api<ConfigMap> = Api::namespaced(client, namespace);
-    let config = watcher::Config::default().timeout(WATCH);
-    let mut events = pin!(watcher::watcher(api, config).backoff(Pauses::default()));
-    let mut failing = false;
+    let mut events = pin!(events(api, watcher::Config::default(), "ConfigMap"));
     while let Some(event) = events.next().await {
-        let change = match event {
-            Ok(event) => {
-                failing = false;
-                change(name, event)
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!("cannot watch ConfigMaps ({error}); the record of claims stays");
-                }
-                None
-            }
-        };
-        if change.is_some_and(|change| changes.send(change).is_err()) {
+        if change(name, event).is_some_and(|change| changes.send(change).is_err()) {
             return;
         }
     }

@@ -18,10 +18,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt as _,
     core::PartialObjectMeta,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event},
-    },
+    runtime::watcher::{self, Event},
 };
 use tokio::{
     sync::{Semaphore, mpsc::UnboundedSender, watch},
@@ -30,9 +27,8 @@ use tokio::{
 use weir_model::{Kind, ObjectRef};
 
 use crate::{
-    client::WATCH,
     index::{Change, Reading},
-    watch::Pauses,
+    watch::events,
 };
 
 /// Before a Secret that could not be read is tried again.
@@ -111,24 +107,13 @@ fn versions(client: &Client, namespaces: &[String]) -> impl Stream<Item = (Objec
 }
 
 fn versions_of(api: Api<PartialObjectMeta<Secret>>) -> impl Stream<Item = (ObjectRef, Option<String>)> {
-    let config = watcher::Config::default().timeout(WATCH);
-    let mut failing = false;
-    watcher::watcher(api, config).backoff(Pauses::default()).filter_map(move |event| {
+    events(api, watcher::Config::default(), "Secret").filter_map(|event| {
         let version = match event {
-            Ok(Event::Apply(secret) | Event::InitApply(secret)) => {
+            Event::Apply(secret) | Event::InitApply(secret) => {
                 Some((id(secret.namespace(), &secret.name_any()), secret.resource_version()))
             }
-            Ok(Event::Delete(secret)) => Some((id(secret.namespace(), &secret.name_any()), None)),
-            Ok(Event::Init | Event::InitDone) => {
-                failing = false;
-                None
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!("cannot watch Secrets ({error}); certificates in use stay");
-                }
-                None
-            }
+            Event::Delete(secret) => Some((id(secret.namespace(), &secret.name_any()), None)),
+            Event::Init | Event::InitDone => None,
         };
         std::future::ready(version)
     })

@@ -1,10 +1,10 @@
 //! One LIST and WATCH per kind, for as long as the controller runs.
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt::Debug, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use futures_util::{Stream, StreamExt as _, stream::FuturesUnordered};
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::ListParams,
     runtime::{
         WatchStreamExt as _,
@@ -12,6 +12,7 @@ use kube::{
         watcher::{self, Event},
     },
 };
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedSender;
 use weir_model::ObjectRef;
 
@@ -30,7 +31,7 @@ const PAGE: u32 = 500;
 /// Follows a kind until the receiver is gone.
 pub(crate) async fn follow<T: Watchable>(client: Client, changes: UnboundedSender<Change>) {
     let api: Api<Watched<T>> = Api::all(client);
-    let mut events = pin!(events(api.clone()));
+    let mut events = pin!(events(api.clone(), watcher::Config::default(), T::NAME));
     let mut follower = Follower { known: Known::default(), changes, kind: T::NAME };
     let mut looks = FuturesUnordered::new();
     loop {
@@ -121,21 +122,28 @@ impl Follower {
     }
 }
 
-/// Never ends, never fails: errors are logged once until they are over.
-fn events<T: Watchable>(api: Api<Watched<T>>) -> impl futures_util::Stream<Item = Event<Watched<T>>> {
-    let config = watcher::Config::default().timeout(WATCH).page_size(PAGE);
+/// What happens to the objects of an API. Never ends, never fails: errors are logged once until they are over.
+pub(crate) fn events<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    what: &'static str,
+) -> impl Stream<Item = Event<K>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
     let mut failing = false;
-    watcher::watcher(api, config).backoff(Pauses::default()).filter_map(move |event| {
+    let events = watcher::watcher(api, config.timeout(WATCH).page_size(PAGE)).backoff(Pauses::default());
+    events.filter_map(move |event| {
         let event = match event {
             Ok(event) => {
                 if std::mem::replace(&mut failing, false) {
-                    tracing::info!(kind = T::NAME, "watching again");
+                    tracing::info!(kind = what, "watching again");
                 }
                 Some(event)
             }
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(kind = T::NAME, "cannot watch ({error}); what is in force stays");
+                    tracing::warn!(kind = what, "cannot watch ({error}); what is in force stays");
                 }
                 None
             }
@@ -180,7 +188,7 @@ async fn names<T: Watchable>(api: &Api<Watched<T>>) -> kube::Result<(u64, BTreeS
 /// Between two tries: from a tenth of a second to two seconds, so that after an outage of the API server
 /// nobody waits long.
 #[derive(Debug, Default)]
-pub(crate) struct Pauses {
+struct Pauses {
     failures: u32,
 }
 
