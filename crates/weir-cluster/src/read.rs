@@ -19,6 +19,7 @@ use weir_translate::{
 
 use crate::{
     claims::{CLAIMS, GRANTS, Register, shard_of},
+    secrets::contents,
     watched::{Watchable, Watched},
 };
 
@@ -97,10 +98,10 @@ impl Cluster {
         let (mut objects, mut unread) = (Vec::new(), Vec::new());
         while let Some((answer, id)) = answers.next().await {
             match answer {
-                Ok(Some(secret)) => {
-                    let read = serde_json::to_value(&secret).and_then(serde_json::from_value);
-                    objects.extend(read.ok().map(|secret| Object::Secret(Arc::new(secret))));
-                }
+                Ok(Some(secret)) => match contents(&secret) {
+                    Ok(secret) => objects.push(Object::Secret(Arc::new(secret))),
+                    Err(error) => unread.push((id, error.to_string())),
+                },
                 Ok(None) => {}
                 Err(error) => unread.push((id, error.to_string())),
             }

@@ -134,7 +134,7 @@ async fn get(
     let api: Api<Secret> = Api::namespaced(client, &id.namespace);
     let answer = timeout(PATIENCE, api.get_opt(&id.name)).await;
     let (version, reading) = match answer {
-        Ok(Ok(Some(secret))) => (secret.resource_version(), contents(&secret)),
+        Ok(Ok(Some(secret))) => (secret.resource_version(), reading(&secret)),
         Ok(Ok(None)) => (Some(String::new()), Reading::Missing),
         Ok(Err(kube::Error::Api(status))) if status.code == 403 => (None, Reading::Refused(status.message)),
         Ok(Err(error)) => (None, Reading::Failed(error.to_string())),
@@ -143,11 +143,14 @@ async fn get(
     (id, naming, version, reading)
 }
 
-/// As files have it, so that both are read by the same code.
-fn contents(secret: &Secret) -> Reading {
-    let value = serde_json::to_value(secret).and_then(serde_json::from_value);
-    match value {
+fn reading(secret: &Secret) -> Reading {
+    match contents(secret) {
         Ok(secret) => Reading::There(Box::new(secret)),
         Err(error) => Reading::Failed(error.to_string()),
     }
+}
+
+/// As files have it, so that both are read by the same code.
+pub(crate) fn contents(secret: &Secret) -> serde_json::Result<weir_translate::object::Secret> {
+    serde_json::to_value(secret).and_then(serde_json::from_value)
 }

@@ -85,7 +85,10 @@ fn text(answers: &[Answer]) -> String {
         }
     }
     let proxies = answers.iter().filter_map(|(_, answer)| Some(answer.as_ref().ok()?.proxies.len()));
-    let _infallible = writeln!(text, "{}", count(proxies.sum(), "proxy").replace("proxys", "proxies"));
+    let _infallible = match proxies.sum::<usize>() {
+        1 => writeln!(text, "1 proxy"),
+        several => writeln!(text, "{several} proxies"),
+    };
     text
 }
 
