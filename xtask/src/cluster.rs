@@ -87,6 +87,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
+/// Whether the cluster of the default folder runs.
+pub(crate) fn is_up() -> bool {
+    let place = Place::new(None);
+    place.kubeconfig().exists() && runs(&place)
+}
+
+/// Whether a cluster runs; one that was not taken down, as by a restart of the machine, does not.
+fn runs(place: &Place) -> bool {
+    init::number(place).is_some_and(|number| network::residents().contains(&number))
+}
+
 fn up(place: &Place) -> anyhow::Result<()> {
     ensure!(
         rustix::process::geteuid().is_root(),
@@ -97,10 +108,14 @@ fn up(place: &Place) -> anyhow::Result<()> {
         "go is missing: Kubernetes is built from its Go modules; install Go 1.26 or newer"
     );
     ensure!(
-        !place.run.exists(),
+        !runs(place),
         "a cluster is up in {} already; end it with: cargo xtask cluster down",
         place.run.display()
     );
+    if place.run.exists() {
+        out::note(format_args!("removing what is left of a cluster in {}", place.run.display()));
+        down(place)?;
+    }
     ensure!(
         !network::exists(),
         "a cluster that another --dir keeps is up; end it with: cargo xtask cluster --dir DIR down"

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{out, run, test::Counts};
+use crate::{cluster::is_up, out, run, test::Counts};
 
 /// Arguments of the verb.
 #[derive(clap::Args)]
@@ -56,7 +56,7 @@ pub(crate) fn part_of_all(counts: &mut Counts) -> anyhow::Result<bool> {
 
 /// Whether this machine can have a cluster. An error says what is missing; what could be installed is not.
 fn possible() -> anyhow::Result<()> {
-    if up() {
+    if is_up() {
         return Ok(());
     }
     ensure!(rustix::process::geteuid().is_root(), "it takes root to make network namespaces and mounts");
@@ -68,7 +68,7 @@ fn possible() -> anyhow::Result<()> {
 
 fn suite(args: &Args, counts: &mut Counts) -> anyhow::Result<bool> {
     outlive_interrupts()?;
-    let was_up = up();
+    let was_up = is_up();
     let passed = with_cluster(args, counts, was_up);
     if !was_up && !args.keep {
         xtask(&["cluster", "down"])?;
@@ -106,10 +106,6 @@ fn environment(cargo: &mut Command) -> anyhow::Result<()> {
     let target = format!("{}-unknown-linux-gnu/release/weir", env::consts::ARCH);
     cargo.env("WEIR_E2E", run::target()?.join(target)).env("WEIR_E2E_XTASK", program()?);
     Ok(())
-}
-
-fn up() -> bool {
-    kubeconfig().exists()
 }
 
 fn kubeconfig() -> PathBuf {

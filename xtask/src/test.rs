@@ -2,8 +2,11 @@
 
 use std::{
     fmt,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     process::{Command, ExitCode, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -13,6 +16,9 @@ use crate::{
     packages::{self, Need},
     run,
 };
+
+/// How long the output is waited for before the process is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Arguments of the verb.
 #[derive(clap::Args)]
@@ -38,12 +44,18 @@ impl Counts {
     pub(crate) fn stream(&mut self, command: &mut Command) -> anyhow::Result<bool> {
         let failed = self.failed;
         let mut cargo = command.stdout(Stdio::piped()).spawn().context("starting cargo test")?;
-        for line in BufReader::new(cargo.stdout.take().context("no stdout")?).lines() {
-            let line = line.unwrap_or_default();
-            self.read(&line);
-            out::say(line);
-        }
-        let status = cargo.wait()?;
+        let lines = lines(cargo.stdout.take().context("no stdout")?);
+        let status = loop {
+            // What a test has started and left behind keeps the output open: it must not keep us.
+            let ended = cargo.try_wait()?;
+            while let Ok(line) = lines.recv_timeout(LOOK) {
+                self.read(&line);
+                out::say(line);
+            }
+            if let Some(status) = ended {
+                break status;
+            }
+        };
         if !status.success() && self.failed == failed {
             // Something that is not a test failed: a build, or a test program that died.
             self.failed += 1;
@@ -77,6 +89,19 @@ impl fmt::Display for Counts {
     }
 }
 
+/// The lines of an output, until it is closed.
+fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            if sender.send(line.unwrap_or_default()).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
 /// Runs the verb.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     packages::ensure(Need::Tests)?;
@@ -108,6 +133,19 @@ mod tests {
         );
         counts.read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.5s");
         assert_eq!(counts.to_string(), "4 passed, 2 failed, 1 skipped");
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_holds_nobody_up() -> anyhow::Result<()> {
+        let mut counts = Counts::default();
+        let mut left_behind = Command::new("sh");
+        left_behind.args(["-c", "sleep 600 & echo $! >&2; echo 'test result: ok. 1 passed; 0 failed'"]);
+        let errors = tempfile::NamedTempFile::new()?;
+        assert!(counts.stream(left_behind.stderr(errors.reopen()?))?);
+        assert_eq!(counts, Counts { passed: 1, failed: 0, skipped: 0 });
+        let number = std::fs::read_to_string(errors.path())?;
+        assert!(Command::new("kill").arg(number.trim()).status()?.success());
+        Ok(())
     }
 
     #[test]

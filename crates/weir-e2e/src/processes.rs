@@ -32,17 +32,25 @@ pub fn kill(number: i32) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, id};
+    use std::{
+        io::{BufRead as _, BufReader},
+        process::{Command, Stdio, id},
+    };
 
     use super::*;
 
+    /// A process that says when it runs: before that the system may not show its arguments yet.
     #[test]
     fn a_process_is_found_by_its_arguments_and_killed() -> anyhow::Result<()> {
-        let own = format!("86{}.25", id());
-        let mut child = Command::new("sleep").arg(&own).spawn()?;
-        let number = process_of(&["sleep", &own])?;
+        let own = format!("own-{}", id());
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo runs; read line", &own]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let said = child.stdout.take().context("its output")?;
+        BufReader::new(said).read_line(&mut String::new())?;
+        let number = process_of(&["sh", &own])?;
         assert_eq!(u32::try_from(number)?, child.id());
-        assert!(process_of(&["sleep", &own, "more"]).is_err());
+        assert!(process_of(&["sh", &own, "more"]).is_err());
         kill(number)?;
         assert!(!child.wait()?.success());
         Ok(())
