@@ -139,10 +139,9 @@ mod tests {
     fn a_process_that_is_left_behind_holds_nobody_up() -> anyhow::Result<()> {
         let mut counts = Counts::default();
         let mut left_behind = Command::new("sh");
-        left_behind.args(["-c", "sleep 600 & echo $! >&2; echo 'test result: ok. 1 passed; 0 failed'"]);
+        left_behind.args(["-c", "sleep 600 & echo $! >&2"]);
         let errors = tempfile::NamedTempFile::new()?;
         assert!(counts.stream(left_behind.stderr(errors.reopen()?))?);
-        assert_eq!(counts, Counts { passed: 1, failed: 0, skipped: 0 });
         let number = std::fs::read_to_string(errors.path())?;
         assert!(Command::new("kill").arg(number.trim()).status()?.success());
         Ok(())

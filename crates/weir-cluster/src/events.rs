@@ -107,6 +107,7 @@ fn reference(object: &ObjectRef, view: &View) -> ObjectReference {
     let version = match object.kind {
         Kind::Ingress | Kind::IngressClass => "networking.k8s.io/v1",
         Kind::EndpointSlice => "discovery.k8s.io/v1",
+        Kind::Release => weir_crd::API_VERSION,
         Kind::Service | Kind::Secret | Kind::File | Kind::Other => "v1",
     };
     ObjectReference {

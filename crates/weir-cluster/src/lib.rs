@@ -19,6 +19,7 @@ mod client;
 mod controller;
 mod events;
 mod index;
+mod inquiries;
 mod keep;
 mod lead;
 mod lease;
@@ -36,6 +37,7 @@ mod watched;
 
 pub use controller::{Config, Controller};
 pub use index::{IngressView, Served, View};
+pub use inquiries::{Inquiries, about};
 pub use publish::Publish;
-pub use read::{Cluster, Unread};
+pub use read::{Cluster, ReleaseEvent, Unread};
 pub use watched::Address;

@@ -1,5 +1,7 @@
 //! The cluster as it is now, for verbs that look once.
 
+mod releases;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
@@ -22,6 +24,8 @@ use crate::{
     secrets::contents,
     watched::{Watchable, Watched},
 };
+
+pub use releases::ReleaseEvent;
 
 /// Objects of one answer.
 const PAGE: u32 = 500;

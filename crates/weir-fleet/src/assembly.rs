@@ -143,7 +143,7 @@ impl Assembly {
         let resource = |(key, value): (&Key, &Bytes)| Resource {
             key: Some(key.encode()),
             value: Some(value.clone()),
-            needs: key.needs(),
+            needs: key.needs(Some(value)),
         };
         self.values.iter().map(resource).collect()
     }

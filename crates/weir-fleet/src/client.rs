@@ -16,10 +16,10 @@ use tonic::{
 use weir_model::Delta;
 
 use crate::{
-    Assembly, Position, Refused, Store,
+    Assembly, Position, Reading, Refused, Store,
     proto::{
-        self, Acknowledgement, Counters, FromController, FromProxy, Hello, RouteCounters,
-        fleet_client::FleetClient, from_proxy::Message,
+        self, Acknowledgement, FromController, FromProxy, Hello, fleet_client::FleetClient,
+        from_proxy::Message,
     },
 };
 
@@ -51,36 +51,6 @@ pub struct Link {
     pub identity: String,
     /// The program's version.
     pub version: String,
-}
-
-/// What the data plane has counted since its start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Accepted client connections.
-    pub connections: u64,
-    /// Client connections open now.
-    pub open: u64,
-    /// Requests sent again after a failure.
-    pub retries: u64,
-    /// Connections to endpoints that failed.
-    pub connect_failures: u64,
-    /// Requests cut off by the end of a shutdown.
-    pub force_closed: u64,
-    /// By route and service.
-    pub routes: Vec<RouteReading>,
-}
-
-/// The requests of one route to one service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RouteReading {
-    /// `namespace/ingress`.
-    pub route: String,
-    /// `namespace/service`.
-    pub service: String,
-    /// By class of status: 1xx to 5xx.
-    pub statuses: Vec<u64>,
-    /// Requests without a complete response.
-    pub failures: u64,
 }
 
 /// The data plane.
@@ -216,25 +186,30 @@ impl Client {
         let mut parts = Vec::new();
         loop {
             tokio::select! {
-                heard = inbound.message() => match heard {
-                    Ok(Some(part)) => match self.heard(part, &mut parts, apply) {
-                        Ok(None) => {}
-                        Ok(Some(answer)) => if outbound.send(answer).await.is_err() {
-                            return Ended::Lost("the stream is closed".into());
-                        },
+                heard = inbound.message() => {
+                    let part = match heard {
+                        Ok(Some(part)) => part,
+                        Ok(None) => return Ended::Lost("the controller ended the stream".into()),
+                        Err(status) => return status.into(),
+                    };
+                    let answer = match self.heard(part, &mut parts, apply) {
+                        Ok(Some(answer)) => answer,
+                        Ok(None) => continue,
                         Err(ended) => return ended,
-                    },
-                    Ok(None) => return Ended::Lost("the controller ended the stream".into()),
-                    Err(status) => return status.into(),
-                },
+                    };
+                    if outbound.send(answer).await.is_err() {
+                        return Ended::Lost("the stream is closed".into());
+                    }
+                    let reading = apply.reading();
+                    if !reading.has_epochs_of(&counted) {
+                        count(&outbound, reading, &mut counted);
+                    }
+                }
                 _ = counting.tick() => {
                     self.save_in_time();
                     let reading = apply.reading();
-                    // A full channel is tried again at the next tick: counters are cumulative.
-                    if reading != counted
-                        && outbound.try_send(said(Message::Counters(reading.clone().into()))).is_ok()
-                    {
-                        counted = reading;
+                    if reading.is_news_after(&counted) {
+                        count(&outbound, reading, &mut counted);
                     }
                 }
             }
@@ -290,6 +265,13 @@ impl Client {
     }
 }
 
+/// A full channel is tried again at the next tick: counters are cumulative.
+fn count(outbound: &mpsc::Sender<FromProxy>, reading: Reading, counted: &mut Reading) {
+    if outbound.try_send(said(Message::Counters(reading.clone().into()))).is_ok() {
+        *counted = reading;
+    }
+}
+
 fn said(message: Message) -> FromProxy {
     FromProxy { message: Some(message) }
 }
@@ -304,31 +286,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-// === counters and refusals as messages ===
-
-impl From<Reading> for Counters {
-    fn from(reading: Reading) -> Self {
-        let Reading { connections, open, retries, connect_failures, force_closed, routes } = reading;
-        let route = |route: RouteReading| {
-            let RouteReading { route, service, statuses, failures } = route;
-            RouteCounters { route, service, statuses, failures }
-        };
-        let routes = routes.into_iter().map(route).collect();
-        Self { connections, open, retries, connect_failures, force_closed, routes }
-    }
-}
-
-impl From<Counters> for Reading {
-    fn from(counters: Counters) -> Self {
-        let Counters { connections, open, retries, connect_failures, force_closed, routes } = counters;
-        let route = |route: RouteCounters| {
-            let RouteCounters { route, service, statuses, failures } = route;
-            RouteReading { route, service, statuses, failures }
-        };
-        let routes = routes.into_iter().map(route).collect();
-        Self { connections, open, retries, connect_failures, force_closed, routes }
-    }
-}
+// === refusals as messages ===
 
 impl From<proto::Refused> for Refused {
     fn from(refused: proto::Refused) -> Self {

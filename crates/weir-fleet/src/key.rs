@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+use prost::Message as _;
 use weir_model::{BackendKey, CertificateKey, HostName};
 
 use crate::{
     proto::{self, resource::Key as Keys},
-    wire::{InvalidValue, Wire},
+    wire::{InvalidValue, Wire, split_needs},
 };
 
 /// The key of a resource. In the order in which a proxy needs them: what a rule names stands before it.
@@ -27,10 +29,10 @@ pub(crate) enum Key {
 // === impl Key ===
 
 impl Key {
-    /// The revision of the schema that values of this key need.
-    #[expect(clippy::unused_self, reason = "one revision so far; later ones depend on the key")]
-    pub(crate) fn needs(&self) -> u32 {
-        1
+    /// The revision of the schema that a value of this key needs.
+    pub(crate) fn needs(&self, value: Option<&Bytes>) -> u32 {
+        let (Self::Split(..), Some(value)) = (self, value) else { return 1 };
+        proto::Split::decode(value.clone()).map_or(1, |split| split_needs(&split))
     }
 }
 

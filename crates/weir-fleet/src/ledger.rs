@@ -45,6 +45,8 @@ struct Entry {
     epoch: u64,
     /// `None` when it is gone.
     value: Option<Bytes>,
+    /// The revision of the schema that the value needs.
+    needs: u32,
 }
 
 /// What a proxy lacks.
@@ -127,7 +129,7 @@ impl Ledger {
         if before == value.as_deref() {
             return;
         }
-        if let Some(Entry { epoch, value: before }) = old {
+        if let Some(Entry { epoch, value: before, .. }) = old {
             if let Some(keys) = self.changes.get_mut(epoch) {
                 keys.remove(&key);
                 if keys.is_empty() {
@@ -138,7 +140,9 @@ impl Ledger {
         }
         self.graves += usize::from(value.is_none());
         self.changes.entry(self.epoch).or_default().insert(key.clone());
-        self.entries.insert(key, Entry { epoch: self.epoch, value: value.map(Bytes::from) });
+        let value = value.map(Bytes::from);
+        let needs = key.needs(value.as_ref());
+        self.entries.insert(key, Entry { epoch: self.epoch, value, needs });
     }
 
     /// Takes the epoch back if nothing changed, and forgets graves when they are too many. The first epoch
@@ -188,9 +192,9 @@ impl Ledger {
 
     /// A resource as it is now. Who gets everything need not hear of what is gone.
     fn resource(&self, key: &Key, complete: bool) -> Option<Resource> {
-        let value = self.entries.get(key)?.value.clone();
-        let needed = value.is_some() || !complete;
-        needed.then(|| Resource { key: Some(key.encode()), value, needs: key.needs() })
+        let Entry { value, needs, .. } = self.entries.get(key)?;
+        let wanted = value.is_some() || !complete;
+        wanted.then(|| Resource { key: Some(key.encode()), value: value.clone(), needs: *needs })
     }
 }
 

@@ -20,6 +20,7 @@ mod incoming;
 mod key;
 mod ledger;
 mod members;
+mod reading;
 mod server;
 mod store;
 mod wire;
@@ -40,10 +41,11 @@ mod proto {
 }
 
 pub use assembly::{Assembly, Refused};
-pub use client::{Apply, Client, Link, Reading, RouteReading};
+pub use client::{Apply, Client, Link};
 pub use incoming::incoming;
 pub use ledger::{Ledger, Position};
 pub use members::{Acknowledged, Member, Members};
+pub use reading::{Reading, RouteReading};
 pub use server::{Authenticate, Denied, Hub, Identity, Serving};
 pub use store::Store;
 pub use wire::InvalidValue;

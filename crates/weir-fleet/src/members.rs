@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{Position, Refused, client::Reading, proto};
+use crate::{Position, Reading, Refused, proto};
 
 /// The connected proxies by their identity.
 #[derive(Debug, Default)]

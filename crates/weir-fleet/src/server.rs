@@ -23,9 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use weir_model::Delta;
 
 use crate::{
-    Acknowledged, Ledger, Member, Members, Position, Refused,
-    client::Reading,
-    incoming,
+    Acknowledged, Ledger, Member, Members, Position, Reading, Refused, incoming,
     ledger::Update,
     proto::{
         FromController, FromProxy, Hello, Resource,
@@ -36,8 +34,9 @@ use crate::{
 
 /// Resources of one message together; a single larger one is sent alone.
 const PART: usize = 1 << 20;
-/// What a proxy may say in one message. Its counters are the largest: 500 routes of about 200 bytes.
-const FROM_PROXY: usize = 1 << 20;
+/// What a proxy may say in one message. Its counters are the largest: 500 routes of about 200 bytes, and
+/// releases of about 2 KiB.
+const FROM_PROXY: usize = 4 << 20;
 /// How long a stream lives, so that proxies spread over controllers again and show their token again.
 const STREAM_AGE: Duration = Duration::from_hours(1);
 /// How soon a peer that has gone without a word is noticed.

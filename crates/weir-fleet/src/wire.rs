@@ -3,16 +3,20 @@
 mod backend;
 mod filter;
 mod predicate;
+mod release;
 mod rule;
 mod split;
 
 pub(crate) use backend::{decode_certificate, encode_certificate};
 pub(crate) use rule::{decode_rule, encode_host};
+pub(crate) use split::split_needs;
 use weir_model::{InvalidHeaderName, InvalidHost, InvalidPattern, InvalidTemplate};
 
 /// The revision of the schema that this program knows. Whoever adds a field raises it, and makes
 /// [`crate::key::Key::needs`] tell which values use the field.
-pub(crate) const REVISION: u32 = 1;
+///
+/// 2 has releases, audiences of several predicates, and sticky assignment by several keys or a shared salt.
+pub(crate) const REVISION: u32 = 2;
 
 /// Why a message is not a value that can be served.
 #[derive(Debug, thiserror::Error)]

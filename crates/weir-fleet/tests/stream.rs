@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-use std::{collections::BTreeMap, error::Error, fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tempfile::TempDir;
@@ -10,7 +17,11 @@ use tokio::{sync::watch, task::JoinHandle};
 use weir_fleet::{
     Apply, Assembly, Authenticate, Client, Denied, Hub, Identity, Link, Reading, Serving, Store,
 };
-use weir_model::{Backend, BackendKey, Blueprint, Delta, Endpoints, Host, HostName, PortRef};
+use weir_model::{
+    Backend, BackendKey, Blueprint, Delta, Endpoints, ErrorRule, Filters, Host, HostName, Kind, MatchPath,
+    ObjectRef, PathType, PortRef, Predicate, ReleaseMark, ReleaseReading, Role, Rule, RuleOrigin, Split,
+    Timeouts, VersionReading,
+};
 use weir_testkit::certs::Authority;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -92,7 +103,11 @@ impl Apply for Served {
     }
 
     fn reading(&self) -> Reading {
-        Reading { connections: 7, ..Reading::default() }
+        let served = self.0.borrow();
+        let hosts = served.iter().flat_map(|blueprint| blueprint.hosts.values());
+        let marks = hosts.flat_map(|host| &host.rules).filter_map(|rule| rule.split.release.as_deref());
+        let releases = marks.map(release).collect();
+        Reading { connections: 7, releases, ..Reading::default() }
     }
 }
 
@@ -105,6 +120,48 @@ fn proxy(
     let client = Client::new(link, assembly, store);
     let task = tokio::spawn(async move { client.follow(&mut Served(sender)).await.unwrap() });
     (receiver, task)
+}
+
+fn release(mark: &ReleaseMark) -> ReleaseReading {
+    ReleaseReading {
+        namespace: mark.namespace.to_string(),
+        name: mark.name.to_string(),
+        attempt: mark.attempt,
+        epoch: mark.epoch,
+        stable: VersionReading::default(),
+        canary: VersionReading::default(),
+    }
+}
+
+/// A host under a release.
+fn released(epoch: u64) -> Delta {
+    let mark = ReleaseMark {
+        namespace: "a".into(),
+        name: "web".into(),
+        attempt: 1,
+        epoch,
+        errors: ErrorRule::default(),
+        retiring: None,
+    };
+    let key = BackendKey { namespace: "a".into(), service: "s".into(), port: PortRef::Number(1) };
+    let rule = Rule {
+        origin: RuleOrigin {
+            object: ObjectRef::new(Kind::Ingress, "a", "web"),
+            host: "a".into(),
+            path: "/".into(),
+            path_type: PathType::Prefix,
+            field: "".into(),
+        },
+        path: MatchPath::Prefix("".into()),
+        precedence: 0,
+        conditions: Predicate::default(),
+        filters: Filters::default(),
+        timeouts: Timeouts::default(),
+        split: Split::version(Arc::new(mark), Role::Stable, key),
+    };
+    let name = HostName::parse("a").unwrap();
+    let host = Host { name: name.clone(), rules: vec![Arc::new(rule)] };
+    Delta { hosts: BTreeMap::from([(name, Some(Arc::new(host)))]), ..backend(1) }
 }
 
 fn any() -> SocketAddr {
@@ -151,6 +208,27 @@ async fn a_proxy_gets_everything_then_changes_and_acknowledges_them() {
         })
     })
     .await;
+}
+
+/// Counters come once a second; a leader that waits for an epoch does not wait for them.
+#[tokio::test]
+async fn a_new_epoch_of_a_release_is_told_at_once() {
+    let (world, hub) = (World::new(), Arc::new(Hub::new("a")));
+    let serving = world.controller(&hub, any()).await;
+    hub.publish(&released(1));
+    let (_served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
+    let has = |epoch: u64| {
+        move |list: &[weir_fleet::Member]| {
+            list.iter().flat_map(|one| &one.reading.releases).any(|release| release.epoch == epoch)
+        }
+    };
+    members(&hub, has(1)).await;
+    let begin = Instant::now();
+    for epoch in 2..=21 {
+        hub.publish(&released(epoch));
+        members(&hub, has(epoch)).await;
+    }
+    assert!(begin.elapsed() < Duration::from_secs(5), "20 epochs took {:?}", begin.elapsed());
 }
 
 #[tokio::test]

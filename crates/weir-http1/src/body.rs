@@ -155,6 +155,12 @@ impl BodyReader {
         matches!(self.state, State::Done)
     }
 
+    /// Whether what was passed on of a chunked body may be followed by a last chunk of the caller's own.
+    #[inline]
+    pub const fn is_between_chunks(&self) -> bool {
+        matches!(self.state, State::Size)
+    }
+
     /// The number of payload bytes still to come, where the head declared it.
     #[inline]
     pub const fn remaining(&self) -> Option<u64> {

@@ -118,3 +118,16 @@ fn the_end_of_the_connection() {
         assert_eq!(BodyReader::new(framing).on_eof(), Err(BadBody::Truncated));
     }
 }
+
+#[test]
+fn between_chunks_another_last_chunk_may_stand() {
+    let mut body = chunked();
+    let mut between = vec![body.is_between_chunks()];
+    for piece in ["3\r\n", "ab", "c", "\r\n", "1\r\nd\r\n"] {
+        let scan = body.scan(piece.as_bytes()).unwrap();
+        assert_eq!(scan.forward, piece.len(), "{piece:?}");
+        between.push(body.is_between_chunks());
+    }
+    assert_eq!(between, [true, false, false, false, true, true]);
+    assert!(!BodyReader::new(ResponseFraming::Length(3)).is_between_chunks());
+}

@@ -115,6 +115,7 @@ codes! {
     CanaryWithoutMain "WR-CANARY-WITHOUT-MAIN" Error "A canary path has no main path with the same host, path and path type."
     CanaryDisabled "WR-CANARY-DISABLED" Error "Canary settings stand on an Ingress that does not say canary: \"true\"; it is served as a normal Ingress."
     WeightsCapped "WR-WEIGHTS-CAPPED" Warning "The canary weights add up to more than the total and are capped."
+    InvalidRelease "WR-INVALID-RELEASE" Error "A Release cannot be read; what it said before stays in force."
     Deviation "WR-DEVIATION" Info "Weir does more here than the upstream controller did; the deviation table says why."
 }
 

@@ -17,6 +17,8 @@ pub enum Kind {
     EndpointSlice,
     /// `v1` Secret.
     Secret,
+    /// `weir.dev/v1alpha1` Release.
+    Release,
     /// A manifest file, where the object itself could not be read.
     File,
     /// An object of a kind that Weir does not read; its own kind stands in the message.
@@ -31,6 +33,7 @@ impl fmt::Display for Kind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::Secret => "Secret",
+            Self::Release => "Release",
             Self::File => "File",
             Self::Other => "Object",
         })

@@ -8,11 +8,11 @@
 //! 4. **assignment**: by weight, at random or by a hash of the client (sticky);
 //! 5. **fallback**: what happens when the arm has no endpoint.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::{BackendKey, HeaderEdits, HeaderName, Predicate};
+use crate::{Assignment, BASIS_POINTS, BackendKey, HeaderEdits, Predicate, ReleaseMark, Role};
 
 /// A backend with its share of the audience.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +24,9 @@ pub struct Arm {
     /// Header changes for requests of this arm only.
     #[serde(skip_serializing_if = "is_default")]
     pub headers: HeaderEdits,
+    /// Which version of the split's release it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -51,28 +54,6 @@ pub struct Override {
     pub predicate: Predicate,
     /// Where they go.
     pub arm: ArmIndex,
-}
-
-/// How a request of the audience is given to an arm.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub enum Assignment {
-    /// Independently per request.
-    Random,
-    /// By a bucket of a hash of the client's key: raising a canary's weight only adds clients to it.
-    Sticky(StickyKey),
-}
-
-/// What a client is recognised by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum StickyKey {
-    /// A request header; requests without it are assigned by client address.
-    Header(HeaderName),
-    /// A cookie; requests without it are assigned by client address.
-    Cookie(Box<str>),
-    /// The client address.
-    Address,
-    /// A random cookie that Weir issues.
-    Issued,
 }
 
 /// What happens to a request whose arm has no endpoint.
@@ -139,14 +120,37 @@ pub struct SessionCookie {
 pub struct Split {
     arms: Vec<Arm>,
     overrides: Vec<Override>,
-    /// Whose requests are divided; the others get the base. `None` divides all.
-    pub audience: Option<Predicate>,
+    /// Whose requests are divided: those for whom any of these holds; the others get the base. Without any
+    /// all are.
+    #[serde(serialize_with = "one_or_many")]
+    pub audience: Vec<Predicate>,
     /// How they are divided.
     pub assignment: Assignment,
     /// Session affinity.
     pub affinity: Option<Affinity>,
     /// What happens when an arm has no endpoint.
     pub fallback: Fallback,
+    /// The release that overlays it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<Arc<ReleaseMark>>,
+}
+
+/// A single predicate is shown as just that.
+fn one_or_many<S: Serializer>(predicates: &[Predicate], serializer: S) -> Result<S::Ok, S::Error> {
+    match predicates {
+        [] => serializer.serialize_none(),
+        [one] => one.serialize(serializer),
+        many => many.serialize(serializer),
+    }
+}
+
+// === impl Arm ===
+
+impl Arm {
+    /// A share for a backend.
+    pub fn new(backend: BackendKey, weight: u32) -> Self {
+        Self { backend, weight, headers: HeaderEdits::default(), role: None }
+    }
 }
 
 // === impl Split ===
@@ -155,13 +159,38 @@ impl Split {
     /// Everything to one backend.
     pub fn only(backend: BackendKey) -> Self {
         Self {
-            arms: vec![Arm { backend, weight: 1, headers: HeaderEdits::default() }],
+            arms: vec![Arm::new(backend, 1)],
             overrides: Vec::new(),
-            audience: None,
+            audience: Vec::new(),
             assignment: Assignment::Random,
             affinity: None,
             fallback: Fallback::ToBase,
+            release: None,
         }
+    }
+
+    /// Everything to one version of a release: before its first step, or with the other version detached.
+    pub fn version(release: Arc<ReleaseMark>, role: Role, backend: BackendKey) -> Self {
+        let mut split = Self::only(backend);
+        split.base_mut().role = Some(role);
+        split.release = Some(release);
+        split
+    }
+
+    /// Both versions of a release, with the stable one as base; the canary gets so many of
+    /// [`BASIS_POINTS`]. Each takes over when the other has no endpoint. Returns the canary's arm too.
+    pub fn versions(
+        release: Arc<ReleaseMark>,
+        stable: BackendKey,
+        canary: BackendKey,
+        weight: u32,
+    ) -> (Self, ArmIndex) {
+        let weight = weight.min(BASIS_POINTS);
+        let mut split = Self::version(release, Role::Stable, stable);
+        split.base_mut().weight = BASIS_POINTS - weight;
+        split.fallback = Fallback::ToAny;
+        let arm = split.add_arm(Arm { role: Some(Role::Canary), ..Arm::new(canary, weight) });
+        (split, arm)
     }
 
     /// Adds an arm beside the base.
@@ -194,9 +223,29 @@ impl Split {
         &self.arms[0]
     }
 
+    /// The arm of a version of the release; it has one until it is detached.
+    pub fn arm_of(&self, role: Role) -> Option<ArmIndex> {
+        self.indices().find(|arm| self.arm(*arm).role == Some(role))
+    }
+
     /// Changes the base.
     pub fn base_mut(&mut self) -> &mut Arm {
         &mut self.arms[0]
+    }
+
+    /// Changes an arm.
+    pub fn arm_mut(&mut self, index: ArmIndex) -> &mut Arm {
+        &mut self.arms[index.get()]
+    }
+
+    /// Names backends in another way.
+    pub fn map_backends(&mut self, rename: impl Fn(&BackendKey) -> BackendKey) {
+        self.arms.iter_mut().for_each(|arm| arm.backend = rename(&arm.backend));
+    }
+
+    /// Gives every arm these changes of headers.
+    pub fn set_headers(&mut self, headers: &HeaderEdits) {
+        self.arms.iter_mut().for_each(|arm| arm.headers.clone_from(headers));
     }
 
     /// An arm.

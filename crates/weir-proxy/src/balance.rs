@@ -15,8 +15,8 @@ use weir_model::Endpoint;
 use weir_route::endpoint_hash;
 
 use crate::{
-    backend::Live,
-    upstream::{IdlePool, http2::Shared},
+    backend::{Held, Holdings, Live},
+    upstream::{Connection, IdlePool, http2::Shared},
 };
 
 /// How long an endpoint is left out after a refused connection.
@@ -43,12 +43,15 @@ pub(crate) struct Peer {
     ejected_until: Cell<Option<Instant>>,
     /// When it joined endpoints that were already serving.
     joined: Option<Instant>,
+    /// What this thread has of its backend.
+    pub(crate) holdings: Rc<Holdings>,
 }
 
 /// A request on its way; counted until dropped.
 #[derive(Debug)]
 pub(crate) struct Pick {
     pub(crate) peer: Rc<Peer>,
+    _held: Held,
 }
 
 /// What the balancer may know of a request.
@@ -64,6 +67,7 @@ pub(crate) struct Wish<'w> {
 #[derive(Debug)]
 pub(crate) struct Balancer {
     backend: Weak<Live>,
+    holdings: Rc<Holdings>,
     version: Cell<u64>,
     peers: RefCell<Vec<Rc<Peer>>>,
 }
@@ -72,7 +76,8 @@ pub(crate) struct Balancer {
 
 impl Balancer {
     pub(crate) fn new(backend: &Arc<Live>) -> Self {
-        Self { backend: Arc::downgrade(backend), version: Cell::new(0), peers: RefCell::default() }
+        let holdings = Holdings::new(&backend.gauges);
+        Self { backend: Arc::downgrade(backend), holdings, version: Cell::new(0), peers: RefCell::default() }
     }
 
     /// Picks an endpoint, one that was tried only if there is no other; `None` without endpoints.
@@ -91,7 +96,19 @@ impl Balancer {
         let peer = wished.or_else(&mut elsewhere);
         let peer = peer.or_else(|| choose(&peers, &[], now, rng))?;
         peer.in_flight.set(peer.in_flight.get() + 1);
-        Some(Pick { peer: Rc::clone(peer) })
+        Some(Pick { peer: Rc::clone(peer), _held: self.holdings.hold() })
+    }
+
+    /// Closes what is kept for later, if no rule sends anything any more.
+    pub(crate) fn let_go(&self) {
+        if !self.holdings.gauges.is_named() {
+            self.peers.borrow().iter().for_each(|peer| peer.close_idle());
+        }
+    }
+
+    /// Ends some of the long-lived connections, if they are to end.
+    pub(crate) fn end_some(&self, now: Instant) {
+        self.holdings.end_some(now);
     }
 
     /// Closes idle connections that are too old; false when the backend itself is gone.
@@ -117,7 +134,8 @@ impl Balancer {
         let joined = endpoints.iter().any(stays).then_some(now);
         let keep_or_make = |endpoint: &Endpoint| {
             let known = old.iter().find(|peer| peer.address == endpoint.address);
-            known.map_or_else(|| Rc::new(Peer::new(endpoint.address, joined)), Rc::clone)
+            let make = || Rc::new(Peer::new(endpoint.address, joined, &self.holdings));
+            known.map_or_else(make, Rc::clone)
         };
         peers.extend(endpoints.iter().map(keep_or_make));
     }
@@ -152,7 +170,7 @@ fn choose<'p>(
 // === impl Peer ===
 
 impl Peer {
-    fn new(address: SocketAddr, joined: Option<Instant>) -> Self {
+    fn new(address: SocketAddr, joined: Option<Instant>, holdings: &Rc<Holdings>) -> Self {
         Self {
             address,
             hash: endpoint_hash(address),
@@ -163,7 +181,20 @@ impl Peer {
             ejections: Cell::new(0),
             ejected_until: Cell::new(None),
             joined,
+            holdings: Rc::clone(holdings),
         }
+    }
+
+    /// Keeps a connection for later requests, if there will be any.
+    pub(crate) fn keep(&self, connection: Connection, announced: Option<u32>, now: Instant) {
+        if self.holdings.gauges.is_named() {
+            self.idle.put(connection, announced, now);
+        }
+    }
+
+    fn close_idle(&self) {
+        self.idle.clear();
+        self.streams.clear();
     }
 
     fn healthy(&self, now: Instant) -> bool {
@@ -179,8 +210,7 @@ impl Peer {
     /// A connection could not be made, or broke before any response.
     pub(crate) fn failed(&self, now: Instant) {
         self.ejected_until.set(Some(now + CONNECT_PENALTY));
-        self.idle.clear();
-        self.streams.clear();
+        self.close_idle();
     }
 
     /// A response came.

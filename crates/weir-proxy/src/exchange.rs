@@ -12,6 +12,8 @@
 mod acquire;
 mod download;
 mod http2;
+mod judge;
+mod lasting;
 mod upload;
 
 use std::{
@@ -27,7 +29,10 @@ use smallvec::SmallVec;
 use weir_http1::ResponseHead;
 use weir_model::HeaderEdit;
 
-use self::acquire::{Http1, Http2};
+use self::{
+    acquire::{Http1, Http2},
+    judge::Progress,
+};
 use crate::{
     answer::{Answer, Refusal},
     balance::Pick,
@@ -76,7 +81,7 @@ pub(crate) struct Response<'r> {
     pub(crate) head: &'r ResponseHead,
     pub(crate) buf: &'r [u8],
     pub(crate) edits: &'r [HeaderEdit],
-    pub(crate) set_cookie: Option<&'r str>,
+    pub(crate) set_cookies: &'r [String],
     /// Whether the request body has arrived completely.
     pub(crate) uploaded: bool,
     /// Whether neither a body nor trailers follow. gRPC tells an error without a body from one whose
@@ -174,6 +179,7 @@ struct Try<'e> {
     uploaded: Cell<bool>,
     first_byte: Cell<Option<Instant>>,
     begin: Instant,
+    progress: Progress,
 }
 
 /// How waiting for an endpoint ended.
@@ -252,6 +258,7 @@ pub(crate) async fn run(
         uploaded: Cell::new(body.is_done()),
         first_byte: Cell::new(None),
         begin: account.begin,
+        progress: Progress::new(account.begin),
     };
     let mut tried = SmallVec::new();
     let mut repeats = 0;
@@ -320,6 +327,7 @@ impl Try<'_> {
     ) -> Result<Ended, Failure> {
         let result = self.transfer(&mut connection, &pick, text, body, sink).await;
         let now = Instant::now();
+        self.judge(result.as_ref().map(|head| head.status), now);
         match result {
             Ok(head) if head.status == 101 => {
                 Ok(Ended { status: 101, uploaded: true, tunnel: Some((connection, pick)) })
@@ -327,8 +335,8 @@ impl Try<'_> {
             Ok(head) => {
                 pick.peer.answered(head.status, now);
                 let uploaded = self.uploaded.get();
-                if head.persistent && uploaded {
-                    pick.peer.idle.put(connection, head.keep_alive_timeout, now);
+                if head.persistent && uploaded && !self.progress.left.get() {
+                    pick.peer.keep(connection, head.keep_alive_timeout, now);
                 }
                 Ok(Ended { status: head.status, uploaded, tunnel: None })
             }

@@ -209,10 +209,9 @@ impl<T: Io> Connection<'_, T> {
         let may_keep = keep && body.is_done();
         drop((sink, body));
         match result {
-            Ok(Ended { status: 101, tunnel: Some((connection, pick)), .. }) => {
+            Ok(Ended { status: 101, tunnel: Some(endpoint), .. }) => {
                 record.end(101, "");
-                tunnel::run(self.worker, &self.wire, &mut self.slot, connection, &self.timers, job).await;
-                drop(pick);
+                tunnel::run(self.worker, &self.wire, &mut self.slot, endpoint, &self.timers, job).await;
                 After::Close
             }
             Ok(ended) => {

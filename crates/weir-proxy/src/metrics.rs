@@ -186,6 +186,10 @@ impl Metrics {
         }
     }
 
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
     pub(crate) fn thread(&self, index: usize) -> &ThreadCounters {
         &self.threads[index]
     }

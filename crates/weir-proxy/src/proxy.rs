@@ -10,7 +10,7 @@ use std::{
 
 use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::watch};
-use weir_model::{Blueprint, Delta};
+use weir_model::{Blueprint, Delta, ReleaseReading};
 
 use crate::{
     config::Config,
@@ -115,6 +115,7 @@ impl Proxy {
                 snapshot: Arc::clone(&proxy.served.snapshot),
                 metrics: Arc::clone(&proxy.metrics),
                 memory: Arc::clone(&memory),
+                upkeep: Arc::clone(&proxy.served.upkeep),
                 stage: Stage::new(receiver.clone()),
                 upstream_tls: upstream_tls.clone(),
             };
@@ -160,6 +161,16 @@ impl Proxy {
     /// The counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The counters of the releases in force.
+    pub fn releases(&self) -> Vec<ReleaseReading> {
+        self.served.releases()
+    }
+
+    /// The time since the start, by a clock that nobody sets.
+    pub fn uptime(&self) -> Duration {
+        self.served.upkeep.uptime()
     }
 
     /// Where a shutdown stands.

@@ -16,6 +16,8 @@ use std::{
 
 use self::frames::Frames;
 use crate::{
+    backend::Stay,
+    balance::Pick,
     buffer::Slot,
     drain::Phase,
     exchange::Timers,
@@ -36,12 +38,13 @@ pub(crate) async fn run<T: Io>(
     worker: &Worker,
     client: &Wire<T>,
     slot: &mut Slot,
-    endpoint: Connection,
+    (endpoint, pick): (Connection, Pick),
     timers: &Timers,
     job: &Job<'_>,
 ) {
     let idle = job.rule.rule.timeouts.read.unwrap_or(worker.config.limits.tunnel_idle);
     let Connection { wire, slot: mut back, .. } = endpoint;
+    let stay = pick.peer.holdings.stay();
     let up = Pump {
         worker,
         from: client,
@@ -50,6 +53,7 @@ pub(crate) async fn run<T: Io>(
         idle,
         turn: Turn::ToEndpoint,
         frames: None,
+        stay: None,
         leave_at: None,
     };
     let frames = (job.upgrade == Some(Upgrade::WebSocket)).then(Frames::default);
@@ -61,6 +65,7 @@ pub(crate) async fn run<T: Io>(
         idle,
         turn: Turn::ToClient,
         frames,
+        stay: Some(&stay),
         leave_at: None,
     };
     let (mut up, mut down) = (pin!(up.run(slot)), pin!(down.run(&mut back)));
@@ -76,7 +81,13 @@ pub(crate) async fn run<T: Io>(
                 }
             }
         }
-        let over = (up_over && down_over) || worker.phase() >= Phase::Closing;
+        let over = match (up_over, down_over) {
+            (true, true) => true,
+            // The goodbye has been said, and the endpoint has left.
+            (_, true) => stay.is_told(),
+            _ => false,
+        };
+        let over = over || worker.phase() >= Phase::Closing;
         if over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
@@ -92,6 +103,8 @@ struct Pump<'t, A, B> {
     turn: Turn,
     /// Towards the client of a WebSocket.
     frames: Option<Frames>,
+    /// Tells the direction towards the client that its version retires.
+    stay: Option<&'t Stay>,
     /// When this connection ends in a shutdown. Decided once, so that a WebSocket which never rests leaves as
     /// well.
     leave_at: Option<Instant>,
@@ -144,7 +157,7 @@ impl<A: Io, B: Io> Pump<'_, A, B> {
         leaving: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Next, WireError>> {
-        let stay = self.stay();
+        let stay = self.stay(cx);
         if stay == Some(Duration::ZERO) {
             return Poll::Ready(Ok(Next::Leave));
         }
@@ -163,8 +176,12 @@ impl<A: Io, B: Io> Pump<'_, A, B> {
         }
     }
 
-    /// How long the connection may go on, if a shutdown wants it to end and it can end here.
-    fn stay(&mut self) -> Option<Duration> {
+    /// How long the connection may go on, if it is to end and can end here.
+    fn stay(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
+        let told = self.stay.is_some_and(|stay| stay.poll_told(cx).is_ready());
+        if told && self.frames.as_ref().is_none_or(Frames::at_boundary) {
+            return Some(Duration::ZERO);
+        }
         let draining = self.worker.phase() >= Phase::Draining;
         if !draining || !self.frames.as_ref().is_some_and(Frames::at_boundary) {
             return None;
@@ -178,8 +195,15 @@ impl<A: Io, B: Io> Pump<'_, A, B> {
         Some(at.saturating_duration_since(now))
     }
 
-    /// Says goodbye; whatever the endpoint still sends has no place behind a Close.
+    /// Says goodbye, where the protocol has a word for it; whatever the endpoint still sends has no place
+    /// behind a Close.
     async fn leave(&self, slot: &mut Slot) -> Result<(), WireError> {
+        if let Some(told) = self.stay.filter(|stay| stay.is_told()) {
+            told.has_left();
+        }
+        if self.frames.is_none() {
+            return self.to.shutdown(self.timer, ANSWER).await;
+        }
         self.to.write(&GOING_AWAY, &[], self.timer, ANSWER).await?;
         self.to.flush(self.timer, ANSWER).await?;
         while self.from.fill(slot, &self.worker.pool, self.timer, ANSWER).await? > 0 {

@@ -20,6 +20,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
+    backend::Open,
     buffer::Slot,
     timer::Timer,
     wire::{Wire, WireError},
@@ -47,6 +48,7 @@ pub(crate) struct Connection {
     /// Whether it has served a request before.
     pub(crate) reused: bool,
     idle_until: Instant,
+    _open: Open,
 }
 
 /// Idle connections, the most recently used first.
@@ -71,9 +73,11 @@ pub(crate) async fn connect(
     timer: &Timer,
     limit: Duration,
     now: Instant,
+    open: Open,
 ) -> Result<Connection, WireError> {
     let socket = timer.limited(limit, dial(address, security)).await??;
-    Ok(Connection { wire: Wire::new(socket), slot: Slot::Empty, reused: false, idle_until: now + IDLE })
+    let (wire, idle_until) = (Wire::new(socket), now + IDLE);
+    Ok(Connection { wire, slot: Slot::Empty, reused: false, idle_until, _open: open })
 }
 
 async fn dial(address: SocketAddr, security: &Security) -> io::Result<Socket> {

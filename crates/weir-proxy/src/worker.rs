@@ -24,6 +24,7 @@ use crate::{
     snapshot::Snapshot,
     timer::{TICK, Wheel},
     tls,
+    upkeep::Upkeep,
 };
 
 /// A snapshot held by a request without touching a counter that other threads touch.
@@ -58,6 +59,9 @@ pub(crate) struct Worker {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: Arc<Gauge>,
     pub(crate) upstream_tls: tls::Upstream,
+    upkeep: Arc<Upkeep>,
+    /// What the upkeep said when this thread let go of backends last.
+    unnamed: Cell<u64>,
     rng: RefCell<fastrand::Rng>,
     latest: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     pinned: RefCell<Pinned>,
@@ -104,6 +108,7 @@ pub(crate) struct Parts {
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: Arc<Gauge>,
+    pub(crate) upkeep: Arc<Upkeep>,
     pub(crate) stage: Stage,
     pub(crate) upstream_tls: tls::Upstream,
 }
@@ -125,6 +130,8 @@ impl Worker {
             metrics: parts.metrics,
             memory: parts.memory,
             upstream_tls: parts.upstream_tls,
+            upkeep: parts.upkeep,
+            unnamed: Cell::new(0),
             rng: RefCell::new(fastrand::Rng::new()),
             latest: RefCell::new(Cache::new(parts.snapshot)),
             pinned: RefCell::new(pinned),
@@ -215,9 +222,22 @@ impl Worker {
             if let Some(log) = &self.log {
                 log.flush();
             }
+            self.let_go(now);
             if count.is_multiple_of(20) {
                 self.sweep(now);
             }
+        }
+    }
+
+    /// Does what changes have asked for: closes what is kept for backends that nobody names any more, and ends
+    /// long-lived connections of versions that retire.
+    fn let_go(&self, now: Instant) {
+        let unnamed = self.upkeep.unnamed();
+        if self.unnamed.replace(unnamed) != unnamed {
+            self.balancers.borrow().values().for_each(|balancer| balancer.let_go());
+        }
+        if self.upkeep.is_retiring() {
+            self.balancers.borrow().values().for_each(|balancer| balancer.end_some(now));
         }
     }
 

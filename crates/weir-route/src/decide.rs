@@ -7,7 +7,7 @@ use weir_model::{ArmIndex, Authentication, Condition, HostName, HttpsRedirect, R
 use crate::{
     Backing, Request, Table,
     host_table::{CompiledRule, Watch},
-    split::{Assigned, Cookie, WatchSplit},
+    split::{Cookies, Place, WatchSplit},
 };
 
 /// What deciding needs besides table and request.
@@ -115,7 +115,19 @@ pub struct Forward {
     /// What decided.
     pub decided_by: DecidedBy,
     /// What the response has to set.
-    pub cookie: Option<Cookie>,
+    pub cookies: Cookies,
+    /// Whether weights or cohorts divided this request and could have given it to another arm: whose
+    /// outcomes may be compared between arms.
+    pub compared: bool,
+    /// What its client is recognised by, hashed; the same whatever the weights are.
+    pub key: Option<u64>,
+}
+
+impl Forward {
+    /// One of two halves of the clients, drawn independently of their buckets: half of every arm's clients.
+    pub fn is_even(&self) -> bool {
+        self.key.is_some_and(|key| (key >> 32) & 1 == 0)
+    }
 }
 
 /// What becomes of the request.
@@ -236,16 +248,27 @@ fn forward<B: Backing>(
     observer: &mut impl Observer<B>,
 ) -> Option<Forward> {
     let split = &rule.rule.split;
-    let (chosen, decided_by) = match rule.split.assign(split, request, context.random, observer) {
-        Assigned::Fixed(arm, decided_by) => (arm, decided_by),
-        Assigned::Weighted => {
+    let assigned = rule.split.assign(split, request, context.random, observer);
+    let (chosen, decided_by) = match assigned.place {
+        Place::Fixed(arm, decided_by) => (arm, decided_by),
+        Place::Weighted => {
             observer.weighted(rule);
             (rule.split.draw(split, context.random), DecidedBy::Weight)
         }
     };
     let arm = rule.split.settle(split, chosen, observer)?;
-    let decided_by = if arm == chosen { decided_by } else { DecidedBy::Fallback };
-    Some(Forward { arm, decided_by, cookie: rule.split.cookie(split, arm, request, context.random) })
+    let settled = arm == chosen;
+    let is_new = assigned.key.is_some_and(|key| key.issued);
+    Some(Forward {
+        arm,
+        decided_by: if settled { decided_by } else { DecidedBy::Fallback },
+        cookies: Cookies {
+            session: rule.split.session(split, arm, request),
+            cohort: is_new.then_some(context.random),
+        },
+        compared: assigned.divided && settled && rule.split.divides(),
+        key: assigned.key.map(|key| key.hash),
+    })
 }
 
 /// A condition in a sentence, for traces.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use weir_model::{
-    ArmIndex, Condition, Finding, HostName, MatchPath, Override, PathType, PortRef, Rule, RuleOrigin, Split,
+    ArmIndex, Condition, Finding, HostName, MatchPath, Override, PathType, PortRef, ReleaseMark, Role, Rule,
+    RuleOrigin, Split,
 };
 
 use crate::{
@@ -29,6 +30,27 @@ pub struct Share {
     pub port: PortRef,
     /// Between 0 and 1, after fallback; all shares of a forwarded request sum to 1.
     pub share: f64,
+}
+
+/// What a release has to do with the decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OfRelease {
+    /// The Release's namespace.
+    pub namespace: String,
+    /// The Release's name.
+    pub name: String,
+    /// Which try of it.
+    pub attempt: u64,
+    /// Its routing in force.
+    pub epoch: u64,
+    /// The version that serves, unless that is drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Role>,
+    /// The client's bucket of 10,000, where that decided. The canary has those below its share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u64>,
+    /// Whether its outcome is compared between the versions.
+    pub compared: bool,
 }
 
 /// One line of the decision tree.
@@ -66,6 +88,9 @@ pub struct Explanation {
     /// Which step gave the request to its arm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
+    /// The release that overlays the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<OfRelease>,
     /// The steps in order.
     pub trace: Vec<Step>,
     /// What is known about the objects involved; filled in by the caller.
@@ -76,6 +101,7 @@ pub struct Explanation {
 struct Recorder {
     trace: Vec<Step>,
     weighted: bool,
+    bucket: Option<u64>,
 }
 
 impl Recorder {
@@ -116,6 +142,7 @@ impl Explanation {
             forwarded_target: None,
             arms: Vec::new(),
             decided_by: None,
+            release: None,
             trace: Vec::new(),
             findings: Vec::new(),
         }
@@ -135,6 +162,7 @@ impl Explanation {
         self.outcome = "forward";
         self.decided_by = Some(decided_by(rule, &shares, drawn, recorder));
         self.arms = named(rule, &shares);
+        self.release = of_release(rule, decision, recorder);
         self.set_target(&rule.rule, request, recorder);
     }
 
@@ -170,6 +198,25 @@ impl Explanation {
             }
         }
     }
+}
+
+fn of_release<B>(
+    rule: &CompiledRule<B>,
+    decision: Option<Forward>,
+    recorder: &Recorder,
+) -> Option<OfRelease> {
+    let split = &rule.rule.split;
+    let mark = split.release.as_deref()?;
+    let settled = decision.filter(|_| !recorder.weighted);
+    Some(OfRelease {
+        namespace: mark.namespace.to_string(),
+        name: mark.name.to_string(),
+        attempt: mark.attempt,
+        epoch: mark.epoch,
+        version: settled.and_then(|forward| split.arm(forward.arm).role),
+        bucket: recorder.bucket,
+        compared: decision.is_some_and(|forward| forward.compared),
+    })
 }
 
 /// Whether any draw finds an endpoint.
@@ -311,6 +358,7 @@ impl WatchSplit for Recorder {
     }
 
     fn bucket(&mut self, bucket: u64, key: &str) {
+        self.bucket = Some(bucket);
         self.note("sticky", format!("bucket {bucket} of 10000, by {key}"));
     }
 
@@ -335,6 +383,10 @@ impl<B> Observer<B> for Recorder {
 
     fn rule(&mut self, rule: &CompiledRule<B>) {
         self.note("rule", format!("{} wins by {}", name(&rule.rule), rule.rule.path));
+        if let Some(ReleaseMark { namespace, name, attempt, epoch, .. }) = rule.rule.split.release.as_deref()
+        {
+            self.note("release", format!("{namespace}/{name}, attempt {attempt}, epoch {epoch}"));
+        }
     }
 
     fn redirected(&mut self, by: &'static str) {

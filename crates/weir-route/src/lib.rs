@@ -31,11 +31,11 @@ mod reference;
 mod tests;
 
 pub use decide::{Context, DecidedBy, Decision, Forward, Outcome, RedirectTo, Reject, decide};
-pub use explain::{Explanation, Share, Step, explain};
+pub use explain::{Explanation, OfRelease, Share, Step, explain};
 pub use extract::cookie;
 pub use hash::{endpoint_hash, hash};
 pub use host_table::CompiledRule;
 pub use render::{location, rewrite};
 pub use request::{Backing, Request};
-pub use split::Cookie;
+pub use split::{Cookies, Session};
 pub use table::Table;

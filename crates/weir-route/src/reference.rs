@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use weir_model::{Blueprint, Host, HostName, MatchPath, Rule};
+use weir_model::{
+    ArmIndex, Assignment, BASIS_POINTS, Blueprint, Host, HostName, MatchPath, Predicate, Rule, Split,
+};
 
 use crate::{Request, predicate::first_failure};
 
@@ -47,4 +49,39 @@ fn matches(rule: &Rule, request: &impl Request) -> bool {
         MatchPath::Regex(pattern) => pattern.is_match(path.as_bytes()),
     };
     path_matches && first_failure(&rule.conditions, request).is_none()
+}
+
+/// The arm of a split, and whether chance decided between several: overrides, audience, then the share,
+/// where the canary has the first buckets; then the fallback.
+pub(crate) fn arm(
+    split: &Split,
+    request: &impl Request,
+    random: u64,
+    available: impl Fn(&str) -> bool,
+) -> (ArmIndex, bool) {
+    let holds = |predicate: &Predicate| first_failure(predicate, request).is_none();
+    let canary = split.indices().last().unwrap();
+    let weight = split.arm(canary).weight;
+    let forced = split.overrides().iter().find(|one| holds(&one.predicate)).map(|one| one.arm);
+    let outside = !split.audience.is_empty() && !split.audience.iter().any(holds);
+    let (chosen, divided) = match forced {
+        Some(arm) => (arm, false),
+        None if outside => (ArmIndex::BASE, false),
+        None if part(split, request, random) < u64::from(weight) => (canary, true),
+        None => (ArmIndex::BASE, true),
+    };
+    let other = if chosen == canary { ArmIndex::BASE } else { canary };
+    let alive = available(&split.arm(chosen).backend.service);
+    (if alive { chosen } else { other }, divided && alive && weight > 0 && weight < BASIS_POINTS)
+}
+
+/// Where a request falls among 10,000 parts.
+fn part(split: &Split, request: &impl Request, random: u64) -> u64 {
+    let Assignment::Sticky(sticky) = &split.assignment else {
+        return u64::try_from((u128::from(random) * 10_000) >> 64).unwrap();
+    };
+    let salt = crate::hash(0, sticky.salt.as_deref().unwrap().as_bytes());
+    let user = request.header("x-user-id").next().filter(|user| !user.is_empty());
+    let key = user.map_or_else(|| format!("{random:016x}").into_bytes(), <[u8]>::to_vec);
+    crate::hash(salt, &key) % 10_000
 }

@@ -1,7 +1,7 @@
 //! Giving a request to an arm.
 
 use weir_model::{
-    Arm, ArmIndex, Assignment, CanaryAffinity, Condition, Fallback, Override, Rule, Split, StickyKey,
+    Arm, ArmIndex, Assignment, CanaryAffinity, Condition, Fallback, Override, Rule, Split, Sticky, StickyKey,
 };
 
 use crate::{
@@ -15,31 +15,54 @@ use crate::{
 pub(crate) struct CompiledSplit<B> {
     backings: Box<[B]>,
     total: u64,
+    /// Whether more than one arm has a weight, so that the assignment has a choice.
+    divides: bool,
     salt: u64,
     /// What session cookies call the arms; empty without affinity.
     cookie_names: Box<[u64]>,
 }
 
-/// A cookie that the response has to set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cookie {
-    /// A session cookie with this name of the arm; the caller adds the endpoint that it chose, and sets
-    /// none if the request's cookie already asked for `asked`.
-    Session {
-        /// The first half of the cookie's value.
-        arm: u64,
-        /// The endpoint that the request's own, valid cookie names.
-        asked: Option<u64>,
-    },
+/// Cookies that the response has to set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cookies {
+    /// A session cookie.
+    pub session: Option<Session>,
     /// A cohort cookie with this random value.
-    Cohort(u64),
+    pub cohort: Option<u64>,
+}
+
+/// A session cookie with this name of the arm; the caller adds the endpoint that it chose, and sets none if
+/// the request's cookie already asked for `asked`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The first half of the cookie's value.
+    pub arm: u64,
+    /// The endpoint that the request's own, valid cookie names.
+    pub asked: Option<u64>,
 }
 
 /// How the arm is found, before it is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Assigned {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assigned {
+    pub(crate) place: Place,
+    /// Whether weights or cohorts decided, and nothing before them.
+    pub(crate) divided: bool,
+    pub(crate) key: Option<Key>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
     Fixed(ArmIndex, DecidedBy),
     Weighted,
+}
+
+/// What a client is recognised by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) hash: u64,
+    /// Whether it is a new cohort, for which the response sets a cookie.
+    pub(crate) issued: bool,
+    named: &'static str,
 }
 
 /// Told about each step of an assignment.
@@ -72,6 +95,7 @@ impl<B> CompiledSplit<B> {
         Self {
             backings: arms.iter().map(|arm| resolve(rule, arm)).collect(),
             total: arms.iter().map(|arm| u64::from(arm.weight)).sum(),
+            divides: arms.iter().filter(|arm| arm.weight > 0).count() > 1,
             salt: salt(rule),
             cookie_names,
         }
@@ -89,6 +113,10 @@ impl<B> CompiledSplit<B> {
         self.total
     }
 
+    pub(crate) fn divides(&self) -> bool {
+        self.divides
+    }
+
     /// Override, then affinity, then audience, then the kind of assignment.
     pub(crate) fn assign(
         &self,
@@ -97,41 +125,55 @@ impl<B> CompiledSplit<B> {
         random: u64,
         watch: &mut impl WatchSplit,
     ) -> Assigned {
-        if split.arms().len() == 1 {
-            return Assigned::Fixed(ArmIndex::BASE, DecidedBy::Only);
+        if let Some((arm, decided_by)) = self.gated(split, request, watch) {
+            let key = self.known_key(split, request);
+            return Assigned { place: Place::Fixed(arm, decided_by), divided: false, key };
         }
-        if let Some(arm) = overridden(split, request, watch) {
-            return Assigned::Fixed(arm, DecidedBy::Override);
-        }
-        if let Some(arm) = self.session_arm(split, request, watch) {
-            return Assigned::Fixed(arm, DecidedBy::Sticky);
-        }
-        if let Some(audience) = &split.audience {
-            let failed = first_failure(audience, request);
-            watch.audience(failed);
-            if failed.is_some() {
-                return Assigned::Fixed(ArmIndex::BASE, DecidedBy::Audience);
+        let (place, key) = match &split.assignment {
+            Assignment::Random => (Place::Weighted, None),
+            Assignment::Sticky(sticky) => {
+                let key = self.key(sticky, request, random);
+                let bucket = key.bucket(watch);
+                (Place::Fixed(self.arm_of_bucket(split, bucket), DecidedBy::Sticky), Some(key))
             }
-            if let Some(arm) = sole_arm(split) {
-                return Assigned::Fixed(arm, DecidedBy::Audience);
-            }
-        }
-        match &split.assignment {
-            Assignment::Random => Assigned::Weighted,
-            Assignment::Sticky(key) => {
-                let bucket = self.bucket(key, request, random, watch);
-                Assigned::Fixed(self.arm_of_bucket(split, bucket), DecidedBy::Sticky)
-            }
-        }
+        };
+        Assigned { place, divided: true, key }
     }
 
+    /// What decides before the assignment.
+    fn gated(
+        &self,
+        split: &Split,
+        request: &impl Request,
+        watch: &mut impl WatchSplit,
+    ) -> Option<(ArmIndex, DecidedBy)> {
+        if split.arms().len() == 1 {
+            return Some((ArmIndex::BASE, DecidedBy::Only));
+        }
+        if let Some(arm) = overridden(split, request, watch) {
+            return Some((arm, DecidedBy::Override));
+        }
+        if let Some(arm) = self.session_arm(split, request, watch) {
+            return Some((arm, DecidedBy::Sticky));
+        }
+        if split.audience.is_empty() {
+            return None;
+        }
+        if !belongs(split, request, watch) {
+            return Some((ArmIndex::BASE, DecidedBy::Audience));
+        }
+        sole_arm(split).map(|arm| (arm, DecidedBy::Audience))
+    }
+
+    /// The arm of the client's session. A release moves clients by their cohort; their session only says
+    /// which endpoint of the version they had.
     fn session_arm(
         &self,
         split: &Split,
         request: &impl Request,
         watch: &mut impl WatchSplit,
     ) -> Option<ArmIndex> {
-        let affinity = split.affinity.as_ref()?;
+        let affinity = split.affinity.as_ref().filter(|_| split.release.is_none())?;
         let (name, _) = session_cookie(split, request)?;
         let known = |arm: &ArmIndex| self.cookie_names[arm.get()] == name;
         let kept = |arm: &ArmIndex| *arm == ArmIndex::BASE || affinity.canary == CanaryAffinity::Sticky;
@@ -140,30 +182,39 @@ impl<B> CompiledSplit<B> {
         arm
     }
 
-    fn bucket(
-        &self,
-        key: &StickyKey,
-        request: &impl Request,
-        random: u64,
-        watch: &mut impl WatchSplit,
-    ) -> u64 {
-        let (hashed, named) = match key {
+    /// The client's key where it does not decide, which a release counts errors by.
+    fn known_key(&self, split: &Split, request: &impl Request) -> Option<Key> {
+        split.release.as_ref()?;
+        let Assignment::Sticky(sticky) = &split.assignment else { return None };
+        Some(self.key(sticky, request, 0)).filter(|key| !key.issued)
+    }
+
+    fn key(&self, sticky: &Sticky, request: &impl Request, random: u64) -> Key {
+        let known = sticky.keys.iter().find_map(|key| self.present(key, request));
+        known.unwrap_or_else(|| {
+            if sticky.keys.contains(&StickyKey::Issued) {
+                let hash = hash(self.salt, &cohort_cookie_value(random));
+                Key { hash, issued: true, named: "a new cohort" }
+            } else {
+                self.address(request)
+            }
+        })
+    }
+
+    /// A key, if the request has it. An empty one tells no clients apart.
+    fn present(&self, key: &StickyKey, request: &impl Request) -> Option<Key> {
+        let (value, named) = match key {
             StickyKey::Header(name) => (request.header(name.as_str()).next(), "header"),
             StickyKey::Cookie(name) => (sticky_cookie(request, name), "cookie"),
             StickyKey::Issued => (sticky_cookie(request, COHORT_COOKIE), "cohort cookie"),
-            StickyKey::Address => (None, "client address"),
+            StickyKey::Address => return Some(self.address(request)),
         };
-        let (value, named) = match (hashed, key) {
-            (Some(value), _) => (hash(self.salt, value), named),
-            (None, StickyKey::Issued) => {
-                watch.new_cohort();
-                return hash(self.salt, &cohort_cookie_value(random)) % BUCKETS;
-            }
-            (None, _) => (self.address_hash(request), "client address"),
-        };
-        let bucket = value % BUCKETS;
-        watch.bucket(bucket, named);
-        bucket
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(Key { hash: hash(self.salt, value), issued: false, named })
+    }
+
+    fn address(&self, request: &impl Request) -> Key {
+        Key { hash: self.address_hash(request), issued: false, named: "client address" }
     }
 
     fn address_hash(&self, request: &impl Request) -> u64 {
@@ -183,25 +234,13 @@ impl<B> CompiledSplit<B> {
         pick(split, |upto| point < upto)
     }
 
-    /// The cookie that the response has to carry, once the arm is settled.
-    pub(crate) fn cookie(
-        &self,
-        split: &Split,
-        arm: ArmIndex,
-        request: &impl Request,
-        random: u64,
-    ) -> Option<Cookie> {
-        if let Some(affinity) = &split.affinity {
-            let kept = arm == ArmIndex::BASE || affinity.canary == CanaryAffinity::Sticky;
-            let name = self.cookie_names[arm.get()];
-            let asked = session_cookie(split, request)
-                .filter(|(asked, _)| *asked == name)
-                .map(|(_, endpoint)| endpoint);
-            return kept.then_some(Cookie::Session { arm: name, asked });
-        }
-        let issues = split.assignment == Assignment::Sticky(StickyKey::Issued);
-        let missing = issues && sticky_cookie(request, COHORT_COOKIE).is_none();
-        missing.then_some(Cookie::Cohort(random))
+    /// The session cookie that the response has to carry, once the arm is settled.
+    pub(crate) fn session(&self, split: &Split, arm: ArmIndex, request: &impl Request) -> Option<Session> {
+        let affinity = split.affinity.as_ref()?;
+        let kept = arm == ArmIndex::BASE || affinity.canary == CanaryAffinity::Sticky;
+        let name = self.cookie_names[arm.get()];
+        let asked = || session_cookie(split, request).filter(|(asked, _)| *asked == name);
+        kept.then(|| Session { arm: name, asked: asked().map(|(_, endpoint)| endpoint) })
     }
 }
 
@@ -224,6 +263,28 @@ impl<B: Backing> CompiledSplit<B> {
         watch.fallback(arm, to);
         to
     }
+}
+
+// === impl Key ===
+
+impl Key {
+    fn bucket(self, watch: &mut impl WatchSplit) -> u64 {
+        if self.issued {
+            watch.new_cohort();
+        } else {
+            watch.bucket(self.hash % BUCKETS, self.named);
+        }
+        self.hash % BUCKETS
+    }
+}
+
+/// Whether a request belongs to the audience.
+fn belongs(split: &Split, request: &impl Request, watch: &mut impl WatchSplit) -> bool {
+    split.audience.iter().any(|predicate| {
+        let failed = first_failure(predicate, request);
+        watch.audience(failed);
+        failed.is_none()
+    })
 }
 
 fn overridden(split: &Split, request: &impl Request, watch: &mut impl WatchSplit) -> Option<ArmIndex> {
@@ -278,8 +339,12 @@ fn session_cookie(split: &Split, request: &impl Request) -> Option<(u64, u64)> {
     Some((u64::from_str_radix(arm, 16).ok()?, u64::from_str_radix(endpoint, 16).ok()?))
 }
 
-/// Two routes put the same client into unrelated buckets, so nobody is first in every release.
+/// Without a salt of their own, two routes put the same client into unrelated buckets, so nobody is first
+/// everywhere.
 fn salt(rule: &Rule) -> u64 {
+    if let Assignment::Sticky(Sticky { salt: Some(salt), .. }) = &rule.split.assignment {
+        return hash(0, salt.as_bytes());
+    }
     let origin = &rule.origin;
     let name = format!("{}/{}{}", origin.object.namespace, origin.host, origin.path);
     hash(0, name.as_bytes())

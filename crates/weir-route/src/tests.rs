@@ -1,18 +1,19 @@
 //! Rules of matching and splitting, as tables, and the compiled matcher against the reference.
 
+mod release;
+
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use proptest::prelude::*;
 use weir_model::{
     Absent, Affinity, Arm, ArmIndex, Assignment, BackendKey, Blueprint, CanaryAffinity, Case, Condition,
-    Delta, Fallback, Filters, HeaderEdits, HeaderName, Host, HostName, HttpsRedirect, Kind, MatchPath,
-    ObjectRef, PathType, Pattern, PortRef, Predicate, Rewrite, Rule, RuleOrigin, SessionCookie, Split,
-    StickyKey, Subject, Template, Test, Timeouts,
+    Delta, Fallback, Filters, HeaderName, Host, HostName, HttpsRedirect, Kind, MatchPath, ObjectRef,
+    PathType, Pattern, PortRef, Predicate, Rewrite, Rule, RuleOrigin, SessionCookie, Split, StickyKey,
+    Subject, Template, Test, Timeouts,
 };
 
 use crate::{
-    Context, Cookie, DecidedBy, Outcome, RedirectTo, Reject, Request, Table, decide, explain, reference,
-    rewrite,
+    Context, DecidedBy, Outcome, RedirectTo, Reject, Request, Table, decide, explain, reference, rewrite,
 };
 
 #[derive(Clone, Debug)]
@@ -223,8 +224,7 @@ fn repeated_headers_are_joined() {
 fn canary_split(weight: u32) -> (Split, ArmIndex) {
     let mut split = Split::only(backend("stable"));
     split.base_mut().weight = 100 - weight;
-    let headers = HeaderEdits::default();
-    let arm = split.add_arm(Arm { backend: backend("canary"), weight, headers });
+    let arm = split.add_arm(Arm::new(backend("canary"), weight));
     (split, arm)
 }
 
@@ -255,7 +255,7 @@ fn overrides_come_in_order_before_weights() {
 #[test]
 fn only_the_audience_is_split() {
     let (mut split, canary) = canary_split(50);
-    split.audience = Some(header_is("foo", "bar"));
+    split.audience = vec![header_is("foo", "bar")];
     let table = split_table(split, |_| true);
     let inside = get("a/").with("foo", "bar");
     assert_eq!(outcome(&table, &inside, 0), Some((canary, DecidedBy::Weight)));
@@ -351,7 +351,7 @@ fn rewrite_is_canonical_again() {
 
 fn sticky(key: StickyKey, weight: u32) -> Table<bool> {
     let (mut split, _) = canary_split(weight);
-    split.assignment = Assignment::Sticky(key);
+    split.assignment = Assignment::sticky(key);
     split_table(split, |_| true)
 }
 
@@ -378,18 +378,16 @@ fn issued_cohorts_agree_with_the_cookie() {
     for random in (0..100u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {
         let first = decide(&table, &get("a/"), Context { random, https_port: None });
         let Outcome::Forward(first) = first.outcome else { panic!("not forwarded") };
-        assert_eq!(first.cookie, Some(Cookie::Cohort(random)));
+        assert_eq!(first.cookies.cohort, Some(random));
         let again = get("a/").with("cookie", &format!("weir-cohort={random:016x}"));
         let Outcome::Forward(again) = decide(&table, &again, CONTEXT).outcome else {
             panic!("not forwarded")
         };
-        assert_eq!((again.arm, again.cookie), (first.arm, None));
+        assert_eq!((again.arm, again.cookies.cohort), (first.arm, None));
     }
 }
 
-fn affinity_table(canary: CanaryAffinity) -> Table<bool> {
-    let (mut split, arm) = canary_split(100);
-    split.add_override(header_is("x", "always"), arm);
+fn affinity(canary: CanaryAffinity) -> Affinity {
     let cookie = SessionCookie {
         name: "route".into(),
         path: None,
@@ -400,7 +398,13 @@ fn affinity_table(canary: CanaryAffinity) -> Table<bool> {
         secure: None,
         change_on_failure: false,
     };
-    split.affinity = Some(Affinity { cookie, canary });
+    Affinity { cookie, canary }
+}
+
+fn affinity_table(canary: CanaryAffinity) -> Table<bool> {
+    let (mut split, arm) = canary_split(100);
+    split.add_override(header_is("x", "always"), arm);
+    split.affinity = Some(affinity(canary));
     split_table(split, |_| true)
 }
 
@@ -422,7 +426,7 @@ fn legacy_affinity_does_not_keep_the_canary() {
     let table = affinity_table(CanaryAffinity::Legacy);
     let canary = get("a/").with("cookie", &session("canary"));
     let Outcome::Forward(forward) = decide(&table, &canary, CONTEXT).outcome else { panic!("not forwarded") };
-    assert_eq!((forward.decided_by, forward.cookie), (DecidedBy::Weight, None));
+    assert_eq!((forward.decided_by, forward.cookies.session), (DecidedBy::Weight, None));
 }
 
 // The compiled matcher against the reference -------------------------------------------------------------

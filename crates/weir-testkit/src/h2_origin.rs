@@ -3,6 +3,7 @@
 //! ```text
 //! /echo    sends the body back as it arrives, then trailers    /error   a status without a body
 //! /hold    begins a response that never ends                   /reset   resets the stream
+//! /grpc/N  a message of gRPC, then N as its status             /stream  a message, then no end
 //! ```
 //! Every other path answers 200 with the origin's name. Every answer carries `x-version: NAME`.
 
@@ -54,7 +55,14 @@ struct Seen {
 }
 
 /// A body that never ends.
-struct Held(Arc<Seen>);
+struct Held {
+    seen: Arc<Seen>,
+    /// What it begins with.
+    first: Option<Bytes>,
+}
+
+/// A message of gRPC: not compressed, five bytes.
+const MESSAGE: &[u8] = b"\0\0\0\0\x05hello";
 
 // === impl H2Origin ===
 
@@ -159,11 +167,27 @@ fn answer(request: Request<Incoming>, seen: &Arc<Seen>) -> Result<Response<BoxBo
     let response = match &*path {
         "/echo" => response.body(echo(body)),
         "/error" => response.header("grpc-status", "5").body(empty()),
-        "/hold" => response.body(boxed(Held(Arc::clone(seen)))),
+        "/hold" => response.body(boxed(Held { seen: Arc::clone(seen), first: None })),
+        "/stream" => {
+            let first = Some(Bytes::from_static(MESSAGE));
+            let held = Held { seen: Arc::clone(seen), first };
+            response.header("content-type", "application/grpc+proto").body(boxed(held))
+        }
         "/reset" => return Err(io::ErrorKind::ConnectionReset.into()),
-        _ => response.body(boxed(Full::from(seen.name.clone()))),
+        other => match other.strip_prefix("/grpc/") {
+            Some(code) => response.header("content-type", "application/grpc").body(call(code)),
+            None => response.body(boxed(Full::from(seen.name.clone()))),
+        },
     };
     response.map_err(io::Error::other)
+}
+
+/// One message, and a status.
+fn call(code: &str) -> BoxBody {
+    let status = HeaderValue::from_str(code).unwrap_or(HeaderValue::from_static("2"));
+    let trailers = HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), status)]);
+    let message = Full::from(Bytes::from_static(MESSAGE));
+    boxed(message.with_trailers(async move { Some(Ok(trailers)) }))
 }
 
 /// The body as it arrives, with a trailer of the origin's own.
@@ -186,15 +210,16 @@ impl Body for Held {
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Pending
+        let first = self.first.take();
+        first.map_or(Poll::Pending, |first| Poll::Ready(Some(Ok(Frame::data(first)))))
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.abandoned.send_modify(|count| *count += 1);
+        self.seen.abandoned.send_modify(|count| *count += 1);
     }
 }

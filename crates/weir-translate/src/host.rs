@@ -2,6 +2,7 @@
 
 mod canary;
 mod mains;
+mod overlay;
 mod split;
 mod tls;
 
@@ -15,6 +16,7 @@ use weir_model::{
 use crate::{
     claims::Claims,
     draft::{Draft, RouteDraft},
+    overlays::{Laid, Overlays},
     secret::InvalidSecret,
     service::{Name, Services},
 };
@@ -27,6 +29,7 @@ pub(crate) struct World<'a> {
     /// Every Secret that a draft of the host names; missing ones are absent.
     pub(crate) certificates: &'a HashMap<Name, Result<Arc<Certificate>, InvalidSecret>>,
     pub(crate) claims: &'a Claims,
+    pub(crate) overlays: &'a Overlays,
 }
 
 /// What became of a host.
@@ -41,6 +44,8 @@ pub(crate) struct HostOutput {
     pub(crate) services: Vec<Name>,
     /// Secrets that were looked up, found or not.
     pub(crate) secrets: Vec<Name>,
+    /// Which releases lie over rules.
+    pub(crate) laid: Vec<Laid>,
 }
 
 /// A route with the draft it belongs to.
@@ -61,7 +66,9 @@ pub(crate) fn build(name: &HostName, drafts: &[&Draft], world: World<'_>) -> Hos
     let host: Arc<str> = name.to_string().into();
     let mut rules = Vec::with_capacity(mains.len());
     for (main, canaries) in mains.iter().zip(pairing) {
-        rules.push(Arc::new(rule(&host, *main, &canaries, has_tls, world, &mut output)));
+        let mut rule = rule(&host, *main, &canaries, has_tls, world, &mut output);
+        overlay::lay(&mut rule, world, &mut output);
+        rules.push(Arc::new(rule));
     }
     rules.sort_by(|a, b| order(a).cmp(&order(b)));
     output.sort_uses();
@@ -77,6 +84,7 @@ impl HostOutput {
         sort(&mut self.backends);
         sort(&mut self.services);
         sort(&mut self.secrets);
+        sort(&mut self.laid);
     }
 }
 

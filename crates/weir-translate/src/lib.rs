@@ -21,6 +21,7 @@ mod ingress;
 pub mod manifest;
 mod notes;
 pub mod object;
+mod overlays;
 mod review;
 mod secret;
 mod service;
@@ -30,5 +31,6 @@ mod translator;
 
 pub use claims::{Claim, Claims, Grant};
 pub use config::{CONTROLLER, Config, Dialect, UnknownDialect};
+pub use overlays::Overlaid;
 pub use review::{Review, review};
-pub use translator::Translator;
+pub use translator::{Known, Translator};

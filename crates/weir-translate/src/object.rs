@@ -7,6 +7,7 @@ mod endpoint_slice;
 mod ingress;
 mod ingress_class;
 mod metadata;
+mod release;
 mod secret;
 mod service;
 
@@ -21,6 +22,7 @@ pub use ingress::{
 };
 pub use ingress_class::{IngressClass, IngressClassSpec};
 pub use metadata::{Annotations, Metadata};
+pub use release::Release;
 pub(crate) use secret::KeyPair;
 pub use secret::Secret;
 pub use service::{Service, ServicePort, ServiceSpec};
@@ -38,6 +40,8 @@ pub enum Object {
     EndpointSlice(Arc<EndpointSlice>),
     /// `v1` Secret.
     Secret(Arc<Secret>),
+    /// `weir.dev/v1alpha1` Release.
+    Release(Arc<Release>),
 }
 
 // === impl Object ===
@@ -51,6 +55,7 @@ impl Object {
             Self::Service(object) => object.metadata.id(Kind::Service),
             Self::EndpointSlice(object) => object.metadata.id(Kind::EndpointSlice),
             Self::Secret(object) => object.metadata.id(Kind::Secret),
+            Self::Release(object) => object.metadata.id(Kind::Release),
         }
     }
 }

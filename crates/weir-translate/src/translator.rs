@@ -9,13 +9,15 @@
 
 mod index;
 mod leaks;
+mod overlay;
 mod pass;
+mod release;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weir_model::{
-    BackendKey, Blueprint, Certificate, CertificateKey, Delta, Finding, HostName, Kind, ObjectRef,
+    BackendKey, Blueprint, Certificate, CertificateKey, Delta, Finding, HostName, Kind, ObjectRef, ReleaseKey,
 };
 
 use crate::{
@@ -24,16 +26,21 @@ use crate::{
     draft::Draft,
     host::HostOutput,
     object::{EndpointSlice, Ingress, Object, Secret},
+    overlays::Overlays,
     secret::InvalidSecret,
     service::{Name, Services},
 };
 use index::Index;
+pub use release::Known;
+use release::Releases;
 
 /// Turns objects into a [`Blueprint`], change by change.
 #[derive(Debug, Default)]
 pub struct Translator {
     config: Config,
     claims: Claims,
+    overlays: Overlays,
+    releases: Releases,
     objects: Objects,
     uses: Uses,
     dirty: Dirty,
@@ -133,6 +140,7 @@ impl Translator {
                     self.touch_secret(&name);
                 }
             }
+            Object::Release(release) => self.apply_release(&release, order),
         }
     }
 
@@ -157,6 +165,7 @@ impl Translator {
                     self.touch_secret(&name);
                 }
             }
+            Kind::Release => self.delete_release(&ReleaseKey::new(name.0, name.1)),
             Kind::File | Kind::Other => {}
         }
     }
@@ -249,6 +258,7 @@ impl Translator {
         }
         findings.extend(self.hosts.values().flat_map(|host| &host.findings).cloned());
         findings.extend(self.backend_findings.values().flatten().cloned());
+        findings.extend(self.releases.findings());
         findings.extend(leaks::findings(&self.blueprint, |ingress| self.is_nginx(ingress)));
         findings.sort_unstable();
         findings.dedup();

@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use weir_proxy::Phase;
 
-use crate::{findings, runtime::status::Status};
+use crate::{findings, releases, runtime::status::Status};
 
 /// A listener on a thread of its own, so that being asked never delays traffic.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ pub(crate) fn data_plane(status: Arc<Status>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/table", get(table))
         .route("/v1/findings", get(all_findings))
+        .merge(releases::api::router())
         .with_state(status)
 }
 

@@ -7,13 +7,19 @@
 mod follower;
 pub(crate) mod status;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use anyhow::anyhow;
 use weir_proxy::Proxy;
 use weir_translate::Config;
 
-use crate::source::{Broken, Source, Watch};
+use crate::{
+    releases::{self, Releases, Store},
+    source::{Broken, Source, Watch},
+};
 use follower::Follower;
 use status::Status;
 
@@ -23,6 +29,7 @@ pub(crate) struct Runtime {
     proxy: Arc<Proxy>,
     status: Arc<Status>,
     follower: Follower,
+    releases: Releases,
 }
 
 // === impl Runtime ===
@@ -36,16 +43,21 @@ impl Runtime {
         roots: Vec<PathBuf>,
         reading: Config,
         proxy: weir_proxy::Config,
+        releases: releases::Config,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
         let watch = Watch::new(roots.clone());
-        let mut source = Source::new(roots, reading);
+        let (store, states) = Store::open(releases.state.clone())?;
+        let mut source = Source::new(roots, reading).with_states(states);
         let delta = source.refresh().map_err(|broken| unreadable(&broken))?;
         let proxy = Arc::new(Proxy::start(proxy, &delta.unwrap_or_default())?);
         status.in_force(source.findings());
         status.serving(&proxy);
-        let follower = Follower::start(watch, source, Arc::clone(&proxy), Arc::clone(&status))?;
-        Ok(Self { proxy, status, follower })
+        let source = Arc::new(Mutex::new(source));
+        let follower = Follower::start(watch, Arc::clone(&source), Arc::clone(&proxy), Arc::clone(&status))?;
+        let releases = Releases::start(releases, store, source, Arc::clone(&proxy))?;
+        status.releasing(releases.board());
+        Ok(Self { proxy, status, follower, releases })
     }
 
     pub(crate) fn proxy(&self) -> &Arc<Proxy> {
@@ -59,6 +71,7 @@ impl Runtime {
     /// Follows no file any more and gives the data plane back.
     pub(crate) fn unfollow(self) -> Arc<Proxy> {
         self.follower.stop();
+        self.releases.stop();
         self.proxy
     }
 }

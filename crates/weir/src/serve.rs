@@ -35,7 +35,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let admin = Admin::start(arguments.admin(), admin::data_plane(Arc::clone(&status)))?;
     let delay = arguments.shutdown_delay();
     let (roots, reading) = (arguments.roots(), arguments.reading(admin.address()));
-    let runtime = Runtime::start(roots, reading, arguments.proxy(), status)?;
+    let releases = arguments.releases();
+    let runtime = Runtime::start(roots, reading, arguments.proxy(), releases, status)?;
     announce(&runtime, &admin);
     signals.next().await;
     signals.shutdown(runtime.proxy(), delay).await;

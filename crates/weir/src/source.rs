@@ -15,12 +15,13 @@ mod readings;
 mod stamp;
 mod watch;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use weir_model::{Blueprint, Delta, Finding};
+use weir_model::{Blueprint, Delta, Finding, Kind, ObjectRef, ReleaseKey};
+use weir_release::state::State;
 use weir_translate::{Config, Translator, object::Object};
 
-use crate::cores;
+use crate::{cores, releases::States};
 pub use broken::Broken;
 pub use catalogue::{Catalogue, Changes, Reading, read};
 use folder::Folder;
@@ -32,6 +33,10 @@ pub(crate) struct Source {
     folder: Folder,
     catalogue: Catalogue,
     translator: Translator,
+    /// Releases that no file defines any more, and that are not over with.
+    leaving: BTreeSet<ReleaseKey>,
+    /// States that were stored before any file was read.
+    states: States,
     is_fresh: bool,
 }
 
@@ -41,7 +46,13 @@ impl Source {
     /// A source that has read nothing yet.
     pub(crate) fn new(roots: Vec<PathBuf>, config: Config) -> Self {
         let (catalogue, translator) = (Catalogue::default(), Translator::new(config));
-        Self { folder: Folder::new(roots), catalogue, translator, is_fresh: true }
+        let (leaving, states) = (BTreeSet::new(), States::new());
+        Self { folder: Folder::new(roots), catalogue, translator, leaving, states, is_fresh: true }
+    }
+
+    /// Takes over where releases stand.
+    pub(crate) fn with_states(self, states: States) -> Self {
+        Self { states, ..self }
     }
 
     /// Reads what has changed in the files and says what changes in what is served; `None` if no file
@@ -83,12 +94,49 @@ impl Source {
     fn commit(&mut self) -> Delta {
         let changes = self.catalogue.commit();
         for id in &changes.delete {
-            self.translator.delete(id);
+            match release(id) {
+                // It may hold requests away from a version that is offline: it goes when it can.
+                Some(key) if self.translator.releases().contains_key(&key) => drop(self.leaving.insert(key)),
+                _ => self.translator.delete(id),
+            }
         }
         for (object, order) in changes.apply {
+            let key = release(&object.id());
             self.translator.apply(object, order);
+            if let Some(key) = key {
+                self.leaving.remove(&key);
+                if let Some(state) = self.states.remove(&key) {
+                    self.translator.set_release_state(&key, state);
+                }
+            }
         }
         self.translator.translate()
+    }
+
+    /// What translates.
+    pub(crate) fn translator(&self) -> &Translator {
+        &self.translator
+    }
+
+    /// Puts a release where it stands now; [`Self::translate`] says what follows.
+    pub(crate) fn set_release_state(&mut self, key: &ReleaseKey, state: State) {
+        self.translator.set_release_state(key, state);
+    }
+
+    /// What changed since the last time.
+    pub(crate) fn translate(&mut self) -> Delta {
+        self.translator.translate()
+    }
+
+    /// Whether no file defines a release any more.
+    pub(crate) fn is_leaving(&self, key: &ReleaseKey) -> bool {
+        self.leaving.contains(key)
+    }
+
+    /// Lets a release go.
+    pub(crate) fn forget_release(&mut self, key: &ReleaseKey) {
+        self.leaving.remove(key);
+        self.translator.delete(&ObjectRef::new(Kind::Release, key.namespace.clone(), key.name.clone()));
     }
 
     /// Whether a file was being written while it was read, so that the next look must not be far.
@@ -118,4 +166,9 @@ impl Source {
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.catalogue.objects()
     }
+}
+
+/// The release that an object is, if it is one.
+fn release(id: &ObjectRef) -> Option<ReleaseKey> {
+    (id.kind == Kind::Release).then(|| ReleaseKey::new(id.namespace.clone(), id.name.clone()))
 }

@@ -168,7 +168,8 @@ fn every_example_is_tested() -> anyhow::Result<()> {
     let text = include_str!("examples.rs");
     for scenario in fs::read_dir(root())? {
         let scenario = scenario?.path();
-        if !scenario.is_dir() {
+        // The releases are read by weir-crd's tests, and played by the demo.
+        if !scenario.is_dir() || scenario.ends_with("releases") {
             continue;
         }
         for example in fs::read_dir(&scenario)? {

@@ -7,7 +7,6 @@ use std::{
 
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
-use weir_route::Cookie;
 
 use super::{Account, Failure, RETRIES, Try};
 use crate::{
@@ -50,7 +49,8 @@ impl Transport for Http1 {
 
     async fn connect(pick: &Pick, dialling: &Dialling<'_>) -> Result<Connection, WireError> {
         let Dialling { security, timer, limit, now } = dialling;
-        connect(pick.peer.address, security, timer, *limit, *now).await
+        let open = pick.peer.holdings.gauges.open();
+        connect(pick.peer.address, security, timer, *limit, *now, open).await
     }
 
     fn is_new(_: &Connection) -> bool {
@@ -67,7 +67,8 @@ impl Transport for Http2 {
 
     async fn connect(pick: &Pick, dialling: &Dialling<'_>) -> Result<Stream, WireError> {
         let Dialling { security, timer, limit, .. } = dialling;
-        pick.peer.streams.connect(pick.peer.address, security, timer, *limit).await
+        let gauges = &pick.peer.holdings.gauges;
+        pick.peer.streams.connect(pick.peer.address, security, timer, *limit, gauges).await
     }
 
     fn is_new(stream: &Stream) -> bool {
@@ -103,6 +104,7 @@ impl Try<'_> {
                     self.worker.counters().connect_failures.add(1);
                     pick.peer.failed(now);
                     last = Failure::Connect(error);
+                    self.judge(Err(&last), Instant::now());
                     self.try_another(tried, pick.peer.address, &mut last)?;
                 }
             }
@@ -125,10 +127,7 @@ impl Try<'_> {
     }
 
     fn session(&self) -> Option<u64> {
-        match self.job.decision.cookie {
-            Some(Cookie::Session { asked, .. }) => asked,
-            Some(Cookie::Cohort(_)) | None => None,
-        }
+        self.job.decision.cookies.session?.asked
     }
 
     fn dialling(&self, pick: &Pick, now: Instant) -> Dialling<'_> {

@@ -1,12 +1,16 @@
 //! The response on its way to the client.
 
-use std::{fmt::Write, time::Instant};
+use std::{fmt::Write, task::Context, time::Instant};
 
+use smallvec::SmallVec;
 use weir_http1::{BodyEvent, BodyReader, ResponseFraming, ResponseHead};
 use weir_model::{SameSite, SessionCookie};
-use weir_route::Cookie;
+use weir_route::{Cookies, Session};
 
-use super::{Failure, Response, Sink, Try, Waited};
+use super::{
+    Failure, Response, Sink, Try, Waited,
+    lasting::{Lasting, poll_unless_told},
+};
 use crate::{
     balance::Pick,
     buffer::Slot,
@@ -14,6 +18,9 @@ use crate::{
     wire::Wire,
     worker::{Turn, regroup},
 };
+
+/// A session cookie and a cohort at most.
+type SetCookies = SmallVec<[String; 2]>;
 
 /// What was found of a response body.
 struct Found {
@@ -38,12 +45,12 @@ impl Try<'_> {
         let len = self.final_head(wire, slot, &mut head, sink).await?;
         regroup(Turn::ToClient).await;
         let ended = matches!(head.framing, ResponseFraming::None | ResponseFraming::Length(0));
-        self.begin(&head, slot.unread(), ended, pick, sink).await?;
+        let lasting = self.begin(&head, slot.unread(), ended, pick, sink).await?;
         slot.consume(len, &self.worker.pool);
         if head.status == 101 {
             sink.end(&[], &self.timers.down).await?;
         } else {
-            self.body(wire, slot, &head, sink).await?;
+            self.body(wire, slot, head.framing, sink, lasting.as_ref()).await?;
         }
         Ok(head)
     }
@@ -56,12 +63,13 @@ impl Try<'_> {
         ended: bool,
         pick: &Pick,
         sink: &mut impl Sink,
-    ) -> Result<(), Failure> {
-        let set_cookie = self.set_cookie(pick);
+    ) -> Result<Option<Lasting>, Failure> {
+        let set_cookies = self.set_cookies(pick);
         let edits = &self.job.rule.rule.split.arm(self.job.arm()).headers.response;
-        let set_cookie = set_cookie.as_deref();
-        let response = Response { head, buf, edits, set_cookie, uploaded: self.uploaded.get(), ended };
-        Ok(sink.begin(response, &self.timers.down).await?)
+        let uploaded = self.uploaded.get();
+        let response = Response { head, buf, edits, set_cookies: &set_cookies, uploaded, ended };
+        sink.begin(response, &self.timers.down).await?;
+        Ok(self.begun(head, buf, ended, pick))
     }
 
     /// Reads up to the final response head; passes informational ones on. Returns its length.
@@ -107,11 +115,12 @@ impl Try<'_> {
         &self,
         wire: &Wire<Socket>,
         slot: &mut Slot,
-        head: &ResponseHead,
+        framing: ResponseFraming,
         sink: &mut impl Sink,
+        lasting: Option<&Lasting>,
     ) -> Result<(), Failure> {
-        let framed = head.framing == ResponseFraming::Chunked && sink.takes_framed();
-        let mut reader = BodyReader::new(head.framing);
+        let framed = framing == ResponseFraming::Chunked && sink.takes_framed();
+        let mut reader = BodyReader::new(framing);
         loop {
             let found = find(&mut reader, slot.unread(), framed)?;
             if !found.data.is_empty() {
@@ -125,37 +134,49 @@ impl Try<'_> {
             slot.consume(found.consumed, &self.worker.pool);
             if found.data.is_empty() {
                 sink.flush(&self.timers.down).await?;
-                self.more(wire, slot, &mut reader, sink).await?;
+                let may_end = lasting.filter(|_| !framed || reader.is_between_chunks());
+                if let Some(told) = self.more(wire, slot, &mut reader, sink, may_end).await? {
+                    return self.leave(told, sink).await;
+                }
             }
         }
     }
 
-    async fn more(
+    /// Reads on; returns the response itself when it is told to end.
+    async fn more<'l>(
         &self,
         wire: &Wire<Socket>,
         slot: &mut Slot,
         reader: &mut BodyReader,
         sink: &mut impl Sink,
-    ) -> Result<(), Failure> {
-        match self.wait(sink, |cx| wire.poll_fill(cx, slot, &self.worker.pool)).await? {
-            Waited::Found(Ok(0)) => reader.on_eof().map_err(|bad| Failure::BadResponse(bad.response_code())),
-            Waited::Found(Ok(_)) => Ok(()),
-            Waited::TooLong => Err(Failure::ResponseTimeout),
-            Waited::Found(Err(_)) => Err(Failure::BadResponse("WR-502-TRUNCATED")),
+        may_end: Option<&'l Lasting>,
+    ) -> Result<Option<&'l Lasting>, Failure> {
+        let mut fill = |cx: &mut Context<'_>| wire.poll_fill(cx, slot, &self.worker.pool);
+        match self.wait(sink, |cx| poll_unless_told(may_end, cx, &mut fill)).await? {
+            Waited::Found(None) => return Ok(may_end),
+            Waited::Found(Some(Ok(0))) => {
+                reader.on_eof().map_err(|bad| Failure::BadResponse(bad.response_code()))?;
+            }
+            Waited::Found(Some(Ok(_))) => {}
+            Waited::TooLong => return Err(Failure::ResponseTimeout),
+            Waited::Found(Some(Err(_))) => return Err(Failure::BadResponse("WR-502-TRUNCATED")),
         }
+        Ok(None)
     }
 
-    fn set_cookie(&self, pick: &Pick) -> Option<String> {
-        match self.job.decision.cookie? {
-            Cookie::Session { arm, asked } => {
-                let affinity = self.job.rule.rule.split.affinity.as_ref()?;
-                let fresh = asked != Some(pick.peer.hash);
-                // A client keeps its cookie while its endpoint is only out for a moment.
-                let moved = asked.is_none() || affinity.cookie.change_on_failure || !self.knows(asked);
-                (fresh && moved).then(|| self.session_cookie(&affinity.cookie, arm, pick.peer.hash))
-            }
-            Cookie::Cohort(random) => Some(cohort_cookie(random, self.job.secure)),
-        }
+    fn set_cookies(&self, pick: &Pick) -> SetCookies {
+        let Cookies { session, cohort } = self.job.decision.cookies;
+        let session = session.and_then(|session| self.session_at(session, pick));
+        let cohort = cohort.map(|random| cohort_cookie(random, self.job.secure));
+        session.into_iter().chain(cohort).collect()
+    }
+
+    fn session_at(&self, Session { arm, asked }: Session, pick: &Pick) -> Option<String> {
+        let affinity = self.job.rule.rule.split.affinity.as_ref()?;
+        let fresh = asked != Some(pick.peer.hash);
+        // A client keeps its cookie while its endpoint is only out for a moment.
+        let moved = asked.is_none() || affinity.cookie.change_on_failure || !self.knows(asked);
+        (fresh && moved).then(|| self.session_cookie(&affinity.cookie, arm, pick.peer.hash))
     }
 
     /// Whether an endpoint of that name still exists.

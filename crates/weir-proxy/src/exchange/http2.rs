@@ -7,11 +7,17 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use weir_http1::{RequestFraming, ResponseHead, write};
 
-use super::{Body, Ended, Failure, Piece, Sink, Try, Waited, upload::Stopped};
+use super::{
+    Body, Ended, Failure, Piece, Sink, Try, Waited,
+    judge::GRPC_UNKNOWN,
+    lasting::{Lasting, grpc_status, poll_unless_told},
+    upload::Stopped,
+};
 use crate::{
     balance::Pick,
     bridge::{StreamBody, StreamWriter, raw_trailers, stream},
@@ -20,6 +26,7 @@ use crate::{
 };
 
 type HyperResponse = http::Response<Incoming>;
+type NextFrame = Option<Result<Frame<Bytes>, hyper::Error>>;
 
 impl Try<'_> {
     /// One try.
@@ -31,8 +38,11 @@ impl Try<'_> {
         body: &mut impl Body,
         sink: &mut impl Sink,
     ) -> Result<Ended, Failure> {
-        let status = self.transfer_streamed(place, &pick, head, body, sink).await?;
-        pick.peer.answered(status, Instant::now());
+        let result = self.transfer_streamed(place, &pick, head, body, sink).await;
+        let now = Instant::now();
+        self.judge(result.as_ref().copied(), now);
+        let status = result?;
+        pick.peer.answered(status, now);
         Ok(Ended { status, uploaded: self.uploaded.get(), tunnel: None })
     }
 
@@ -90,8 +100,8 @@ impl Try<'_> {
         let head = self.read_parts(&parts, &mut buf)?;
         let ended = incoming.is_end_stream();
         regroup(Turn::ToClient).await;
-        self.begin(&head, &buf, ended, pick, sink).await?;
-        self.body_streamed(incoming, sink).await?;
+        let lasting = self.begin(&head, &buf, ended, pick, sink).await?;
+        self.body_streamed(incoming, sink, lasting.as_ref()).await?;
         Ok(head.status)
     }
 
@@ -126,30 +136,69 @@ impl Try<'_> {
         }
     }
 
-    async fn body_streamed(&self, mut incoming: Incoming, sink: &mut impl Sink) -> Result<(), Failure> {
+    async fn body_streamed(
+        &self,
+        mut incoming: Incoming,
+        sink: &mut impl Sink,
+        lasting: Option<&Lasting>,
+    ) -> Result<(), Failure> {
         let mut incoming = Pin::new(&mut incoming);
         loop {
-            let mut at_hand = incoming.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
-            if at_hand.is_pending() {
-                sink.flush(&self.timers.down).await?;
-                at_hand = match self.wait(sink, |cx| incoming.as_mut().poll_frame(cx)).await? {
-                    Waited::Found(frame) => Poll::Ready(frame),
-                    Waited::TooLong => return Err(Failure::ResponseTimeout),
-                };
-            }
-            let Poll::Ready(frame) = at_hand else { continue };
-            match frame
-                .transpose()
-                .map_err(|_| Failure::BadResponse("WR-502-TRUNCATED"))?
-                .map(Frame::into_data)
-            {
-                Some(Ok(data)) => sink.data(&data, &self.timers.down).await?,
-                Some(Err(frame)) => {
-                    let trailers = frame.into_trailers().map(|map| raw_trailers(&map)).unwrap_or_default();
-                    return Ok(sink.end(&trailers, &self.timers.down).await?);
+            let frame = self.frame(incoming.as_mut(), sink, lasting).await?;
+            let frame = match (frame, lasting) {
+                (Some(frame), _) => frame,
+                (None, Some(lasting)) => return self.leave(lasting, sink).await,
+                (None, None) => None,
+            };
+            let frame = frame.transpose().map_err(|_| Failure::BadResponse("WR-502-TRUNCATED"))?;
+            match frame.map(Frame::into_data) {
+                Some(Ok(data)) => {
+                    sink.data(&data, &self.timers.down).await?;
+                    lasting.inspect(|lasting| lasting.pass(&data));
                 }
-                None => return Ok(sink.end(&[], &self.timers.down).await?),
+                Some(Err(frame)) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    self.call_ended(Some(&trailers));
+                    return Ok(sink.end(&raw_trailers(&trailers), &self.timers.down).await?);
+                }
+                None => {
+                    self.call_ended(None);
+                    return Ok(sink.end(&[], &self.timers.down).await?);
+                }
             }
+        }
+    }
+
+    /// The next frame of a response, or `None` when it is to end before its endpoint ends it.
+    async fn frame(
+        &self,
+        mut incoming: Pin<&mut Incoming>,
+        sink: &mut impl Sink,
+        lasting: Option<&Lasting>,
+    ) -> Result<Option<NextFrame>, Failure> {
+        let may_end = lasting.filter(|lasting| lasting.is_whole());
+        if may_end.is_some_and(Lasting::is_told) {
+            return Ok(None);
+        }
+        let at_hand = incoming.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(frame) = at_hand {
+            return Ok(Some(frame));
+        }
+        sink.flush(&self.timers.down).await?;
+        let poll =
+            |cx: &mut Context<'_>| poll_unless_told(may_end, cx, |cx| incoming.as_mut().poll_frame(cx));
+        match self.wait(sink, poll).await? {
+            Waited::Found(frame) => Ok(frame),
+            Waited::TooLong => Err(Failure::ResponseTimeout),
+        }
+    }
+
+    /// Notes how a call of gRPC has ended.
+    fn call_ended(&self, trailers: Option<&HeaderMap>) {
+        if self.progress.is_call.get() {
+            let status = trailers.and_then(|trailers| trailers.get("grpc-status"));
+            let code = status.and_then(|status| grpc_status(status.as_bytes()));
+            self.progress.grpc.set(code.or(Some(GRPC_UNKNOWN)));
         }
     }
 }

@@ -88,7 +88,7 @@ impl<'c, T: Io> H1Sink<'c, T> {
     }
 
     fn write_head(&mut self, response: Response<'_>) {
-        let Response { head, buf, edits, set_cookie, .. } = response;
+        let Response { head, buf, edits, set_cookies, .. } = response;
         write::status_line(&mut self.out, head.status, head.reason.of(buf));
         if edits.is_empty() {
             write::copy_fields(&mut self.out, buf, &head.fields);
@@ -100,7 +100,7 @@ impl<'c, T: Io> H1Sink<'c, T> {
                 write::field(&mut self.out, name, value);
             }
         }
-        if let Some(cookie) = set_cookie {
+        for cookie in set_cookies {
             write::field(&mut self.out, b"set-cookie", cookie.as_bytes());
         }
         if self.mode != (Mode::Verbatim { chunked: false }) {

@@ -142,7 +142,7 @@ impl Sink for H2Sink<'_> {
 }
 
 fn head(response: Response<'_>, body: StreamBody) -> HttpResponse<StreamBody> {
-    let Response { head, buf, edits, set_cookie, .. } = response;
+    let Response { head, buf, edits, set_cookies, .. } = response;
     let mut out = HttpResponse::new(body);
     *out.status_mut() = http::StatusCode::from_u16(head.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
     let kept = head.fields.iter().filter(|field| !field.dropped && field.known != Known::Trailer);
@@ -150,7 +150,7 @@ fn head(response: Response<'_>, body: StreamBody) -> HttpResponse<StreamBody> {
         append(out.headers_mut(), field.name.of(buf), field.value.of(buf));
     }
     added(edits).for_each(|(name, value)| append(out.headers_mut(), name, value));
-    if let Some(cookie) = set_cookie {
+    for cookie in set_cookies {
         append(out.headers_mut(), b"set-cookie", cookie.as_bytes());
     }
     out

@@ -91,3 +91,13 @@ fn a_backend_that_comes_back_is_as_the_change_says() {
     served.apply(&Delta { hosts: all_to("old"), backends, ..Delta::default() });
     assert!(!live(&served, "old").is_available());
 }
+
+/// A release has both of its versions told from its start on, and names the new one later.
+#[test]
+fn a_backend_that_was_told_before_any_rule_named_it_has_its_endpoints() {
+    let (served, _old) = served(&[1]);
+    let backends = BTreeMap::from([(key("new"), Some(backend("new", &[2])))]);
+    served.apply(&Delta { hosts: all_to("old"), backends, ..Delta::default() });
+    served.apply(&Delta { hosts: all_to("new"), ..Delta::default() });
+    assert!(live(&served, "new").is_available());
+}

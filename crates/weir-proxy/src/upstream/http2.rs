@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::{Security, dial};
 use crate::{
+    backend::{Gauges, Open},
     bridge::{Adapter, HyperTimer, Local, StreamBody},
     timer::Timer,
     wire::WireError,
@@ -99,6 +101,7 @@ impl Shared {
         security: &Security,
         timer: &Timer,
         limit: Duration,
+        gauges: &Arc<Gauges>,
     ) -> Result<Stream, WireError> {
         loop {
             if let Some(stream) = self.get() {
@@ -106,17 +109,20 @@ impl Shared {
             }
             if !self.connecting.replace(true) {
                 let _turn = Turn(self);
-                return Ok(self.add(connect(address, security, timer, limit).await?));
+                let sender = connect(address, security, timer, limit, gauges.open()).await?;
+                return Ok(self.add(sender, gauges.is_named()));
             }
             timer.limited(limit, self.connected.notified()).await?;
         }
     }
 
-    /// Adds a connection, for this request and later ones.
-    fn add(&self, sender: SendRequest<StreamBody>) -> Stream {
+    /// Adds a connection, for this request and, where it is kept, later ones.
+    fn add(&self, sender: SendRequest<StreamBody>, keep: bool) -> Stream {
         let connection = Connection { sender, in_flight: Rc::default() };
         let stream = connection.stream(false);
-        self.connections.borrow_mut().push(connection);
+        if keep {
+            self.connections.borrow_mut().push(connection);
+        }
         stream
     }
 
@@ -141,6 +147,7 @@ async fn connect(
     security: &Security,
     timer: &Timer,
     limit: Duration,
+    open: Open,
 ) -> Result<SendRequest<StreamBody>, WireError> {
     let handshake = async {
         let socket = dial(address, security).await?;
@@ -148,6 +155,7 @@ async fn connect(
     };
     let (sender, connection) = timer.limited(limit, handshake).await??;
     tokio::task::spawn_local(async move {
+        let _open = open;
         if let Err(error) = connection.await {
             tracing::debug!(%address, %error, "an HTTP/2 connection to an endpoint broke");
         }

@@ -8,6 +8,8 @@ mod forwarding;
 mod http2;
 mod http2_backend;
 mod limits;
+mod offline;
+mod release;
 mod smuggling;
 mod stickiness;
 mod tls;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_model::{Affinity, Arm, Assignment, CanaryAffinity, HeaderEdits, SessionCookie, Split, StickyKey};
+use weir_model::{Affinity, Arm, Assignment, CanaryAffinity, SessionCookie, Split, StickyKey};
 use weir_testkit::{Origin, client::get};
 
 use crate::world::{World, config, endpoints, key, rule};
@@ -23,7 +23,7 @@ fn cookie() -> SessionCookie {
 fn half() -> Split {
     let mut split = Split::only(key("app"));
     split.base_mut().weight = 50;
-    split.add_arm(Arm { backend: key("new"), weight: 50, headers: HeaderEdits::default() });
+    split.add_arm(Arm::new(key("new"), 50));
     split
 }
 
@@ -57,7 +57,7 @@ async fn a_session_keeps_its_endpoint_while_it_lives() {
 async fn issued_cohorts_are_kept_and_split_exactly() {
     let (old, new) = (Origin::start("old").await, Origin::start("new").await);
     let mut split = half();
-    split.assignment = Assignment::Sticky(StickyKey::Issued);
+    split.assignment = Assignment::sticky(StickyKey::Issued);
     let world = World::with(config(), rule(split), &[old.addr()]);
     world.proxy.apply(&endpoints("new", &[new.addr()]));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

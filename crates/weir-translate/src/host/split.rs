@@ -35,13 +35,10 @@ pub(super) fn build(
     let mut indices = vec![ArmIndex::BASE];
     for arm in &route.arms[1..] {
         let backend = resolve(draft, arm, world, output);
-        indices.push(split.add_arm(Arm {
-            backend,
-            weight: arm.weight,
-            headers: draft.common.headers.clone(),
-        }));
+        let headers = draft.common.headers.clone();
+        indices.push(split.add_arm(Arm { headers, ..Arm::new(backend, arm.weight) }));
     }
-    split.audience.clone_from(&route.audience);
+    split.audience = route.audience.iter().cloned().collect();
     for (predicate, arm) in &route.overrides {
         split.add_override(predicate.clone(), indices[*arm]);
     }
@@ -96,7 +93,7 @@ fn add_canaries(split: &mut Split, canaries: &Pairing<'_>, world: World<'_>, out
     for (canary, weight) in canaries.iter().zip(weights) {
         let Claim { draft, route } = canary.claim;
         let backend = resolve(draft, &route.arms[0], world, output);
-        let arm = split.add_arm(Arm { backend, weight, headers: headers(canary) });
+        let arm = split.add_arm(Arm { headers: headers(canary), ..Arm::new(backend, weight) });
         for entry in &canary.policy.overrides {
             if entry.always && overrides.iter().any(|(earlier, _)| earlier.predicate == entry.predicate) {
                 output.findings.push(taken(canary, entry));

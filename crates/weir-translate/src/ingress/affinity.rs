@@ -82,7 +82,7 @@ fn same_site(settings: &Settings<'_>, notes: &mut Notes) -> Option<SameSite> {
 pub(crate) fn assignment(settings: &Settings<'_>, notes: &mut Notes) -> Assignment {
     let Some(setting) = settings.own("sticky") else { return Assignment::Random };
     if let Some(key) = sticky_key(setting.value) {
-        Assignment::Sticky(key)
+        Assignment::sticky(key)
     } else {
         note(setting, "requests are assigned at random", "header:NAME, cookie:NAME, ip or issue", notes);
         Assignment::Random

@@ -10,7 +10,7 @@ use weir_model::{Code, Finding, Kind, ObjectRef};
 
 use super::field;
 use crate::{
-    object::{EndpointSlice, Ingress, IngressClass, Object, Secret, Service, null_default},
+    object::{EndpointSlice, Ingress, IngressClass, Object, Release, Secret, Service, null_default},
     suggest,
 };
 
@@ -91,6 +91,7 @@ impl Peek {
         match &*self.kind {
             "Ingress" | "IngressClass" => "Write it as networking.k8s.io/v1.",
             "EndpointSlice" => "Write it as discovery.k8s.io/v1.",
+            "Release" => "Write it as weir.dev/v1alpha1.",
             _ => "Leave it out of the manifests given to Weir if it is not meant for Weir.",
         }
     }
@@ -124,6 +125,9 @@ impl ObjectSeed<'_> {
             ("v1", "Secret") => Object::Secret(Arc::new(Secret::deserialize(deserializer)?)),
             ("discovery.k8s.io/v1", "EndpointSlice") => {
                 Object::EndpointSlice(Arc::new(EndpointSlice::deserialize(deserializer)?))
+            }
+            (weir_crd::API_VERSION, "Release") => {
+                Object::Release(Arc::new(Release::deserialize(deserializer)?))
             }
             _ => {
                 IgnoredAny::deserialize(deserializer)?;

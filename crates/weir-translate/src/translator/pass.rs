@@ -82,6 +82,7 @@ impl Translator {
             services: &self.objects.services,
             certificates: &self.certificates,
             claims: &self.claims,
+            overlays: &self.overlays,
         };
         host::build(name, &self.drafts_of(name), world)
     }

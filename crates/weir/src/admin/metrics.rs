@@ -1,5 +1,7 @@
 //! The counters in the Prometheus text format 0.0.4.
 
+mod releases;
+
 use std::time::SystemTime;
 
 use weir_proxy::{LATENCY_BOUNDS, Proxy, RouteMetrics, Totals};
@@ -21,6 +23,7 @@ pub(super) fn render(status: &Status) -> String {
         let routes = proxy.metrics().routes();
         requests(&mut out, &routes);
         durations(&mut out, &routes);
+        releases::render(&mut out, &proxy.releases());
     }
     out.finish()
 }

@@ -22,7 +22,7 @@ use super::{
     tally::Version,
     verdict::Row,
 };
-use crate::runtime::Runtime;
+use crate::{releases, runtime::Runtime};
 
 /// How long a phase lasts at least.
 const PHASE: Duration = Duration::from_millis(2_500);
@@ -130,7 +130,7 @@ fn start(folder: PathBuf) -> anyhow::Result<Runtime> {
         threads: (crate::cores() / 2).max(1),
         ..weir_proxy::Config::default()
     };
-    Runtime::start(vec![folder], Config::default(), proxy, Arc::default())
+    Runtime::start(vec![folder], Config::default(), proxy, releases::Config::default(), Arc::default())
 }
 
 /// Replaces the manifests as a whole.

@@ -126,6 +126,7 @@ impl Refused {
             forwarded_target: None,
             arms: Vec::new(),
             decided_by: None,
+            release: None,
             trace: vec![Step { step: "request", detail: self.reason }],
             findings: Vec::new(),
         }

@@ -81,6 +81,8 @@ impl Apply for Plane {
             connect_failures: totals.connect_failures,
             force_closed: totals.force_closed,
             routes: proxy.metrics().routes().into_iter().map(route).collect(),
+            uptime: proxy.uptime(),
+            releases: proxy.releases(),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Puts changed files in force.
 
-use std::{collections::HashSet, io, sync::Arc, thread::JoinHandle};
+use std::{
+    collections::HashSet,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+};
 
 use weir_model::{Delta, Finding, Severity};
 use weir_proxy::Proxy;
@@ -26,14 +31,18 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn start(
         mut watch: Watch,
-        mut source: Source,
+        source: Arc<Mutex<Source>>,
         proxy: Arc<Proxy>,
         status: Arc<Status>,
     ) -> io::Result<Self> {
         let stop = watch.stop();
         let follow = move || {
-            while watch.wait(source.is_unsettled()) {
-                look(&mut source, &proxy, &status);
+            loop {
+                let is_unsettled = lock(&source).is_unsettled();
+                if !watch.wait(is_unsettled) {
+                    return;
+                }
+                look(&mut lock(&source), &proxy, &status);
             }
         };
         let thread = std::thread::Builder::new().name("manifests".into()).spawn(follow)?;
@@ -46,6 +55,10 @@ impl Follower {
             tracing::error!("the thread that follows the manifests panicked");
         }
     }
+}
+
+fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
+    source.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn look(source: &mut Source, proxy: &Proxy, status: &Status) {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use weir_model::Finding;
 use weir_proxy::{Phase, Proxy};
 
-use crate::source::Broken;
+use crate::{releases::Board, source::Broken};
 
 /// Shared between the thread that follows the files and those that are asked.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     state: Mutex<State>,
     proxy: OnceLock<Weak<Proxy>>,
+    releases: OnceLock<Arc<Board>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,17 @@ impl Status {
     pub(crate) fn serving(&self, proxy: &Arc<Proxy>) {
         // A second call would be for the same proxy.
         let _ = self.proxy.set(Arc::downgrade(proxy));
+    }
+
+    /// Releases are run.
+    pub(crate) fn releasing(&self, board: &Arc<Board>) {
+        // A second call would be for the same ones.
+        let _ = self.releases.set(Arc::clone(board));
+    }
+
+    /// What is shown of releases, once they are run.
+    pub(crate) fn releases(&self) -> Option<&Arc<Board>> {
+        self.releases.get()
     }
 
     /// Everything there is to say about the objects in force, and about files that cannot be read.

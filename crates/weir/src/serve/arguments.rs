@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use weir_translate::Config;
 
-use crate::arguments::{Reading, Traffic, address};
+use crate::{
+    arguments::{Reading, Traffic, address},
+    releases::{self, Hook},
+};
 
 /// Serve manifests from files, and follow every change of them without a restart.
 ///
@@ -28,6 +31,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901", value_parser = address)]
     admin: SocketAddr,
 
+    /// A folder for where releases stand. Without one a release begins again when Weir does.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// A program to call when a release has taken a version offline, so that it can be stopped. It is told
+    /// WEIR_NAMESPACE, WEIR_RELEASE, WEIR_VERSION (stable or canary) and WEIR_SERVICE in its environment.
+    #[arg(long, value_name = "PROGRAM")]
+    on_offline: Option<String>,
+
     #[command(flatten)]
     reading: Reading,
 }
@@ -42,6 +54,10 @@ impl Arguments {
     /// `admin` is where the admin listener really is.
     pub(crate) fn reading(&self, admin: SocketAddr) -> Config {
         Config { serving: true, admin: Some(admin), ..self.reading.config() }
+    }
+
+    pub(crate) fn releases(&self) -> releases::Config {
+        releases::Config { state: self.state.clone(), hook: self.on_offline.clone().map(Hook) }
     }
 
     pub(crate) fn shutdown_delay(&self) -> Duration {

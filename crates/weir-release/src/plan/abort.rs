@@ -1,0 +1,121 @@
+//! The way back to the old version. It needs no precondition: the weight is 0 with the decision itself.
+
+use std::time::Duration;
+
+use super::Planner;
+use crate::{
+    action::Action,
+    observation::Lookup,
+    spec::Side,
+    state::{AbortStage, AbortState, Division, OfflineStage, OfflineState, Phase},
+    text,
+};
+
+impl Planner<'_> {
+    /// Turns back, wherever the release is. Only where the old version has nothing left that could answer, it
+    /// has to come back first: until then the new one serves.
+    pub(super) fn go_back(&mut self) {
+        self.next.hold = None;
+        let offline = match &self.next.phase {
+            Phase::Completed { .. } => true,
+            Phase::Offlining { offline } => {
+                offline.side == Side::Stable && offline.state == OfflineStage::ScaleDown
+            }
+            _ => false,
+        };
+        let gone = offline && (self.seen.stable.ready == 0 || self.is_scaled_down());
+        let state = if gone { AbortStage::Restoring } else { AbortStage::Routing };
+        if !gone {
+            self.route(Division::All { side: Side::Stable });
+        }
+        self.restore(Side::Stable);
+        self.next.phase = Phase::Aborting { abort: AbortState { state, elapsed: Duration::ZERO } };
+    }
+
+    /// Whether the old version has fewer pods than it had.
+    fn is_scaled_down(&self) -> bool {
+        let scaled = self.next.scaled.get(&Side::Stable);
+        let desired = self.seen.stable.workload().map(|workload| workload.desired);
+        scaled.is_some_and(|scaled| {
+            scaled.to < scaled.from && desired.is_some_and(|desired| desired < scaled.from)
+        })
+    }
+
+    /// Lets a workload that was scaled have again what it had.
+    pub(super) fn restore(&mut self, side: Side) {
+        if let Some(scaled) = self.next.scaled.get_mut(&side) {
+            scaled.to = scaled.from;
+        }
+    }
+
+    /// Has a workload scaled as the state says, while it is not.
+    pub(super) fn keep_scaled(&mut self, side: Side) {
+        let Some(scaled) = self.next.scaled.get(&side) else { return };
+        let replicas = scaled.to;
+        if matches!(&self.seen.version(side).workload, Lookup::Found(found) if found.desired != replicas) {
+            self.actions.push(Action::Scale { side, replicas });
+        }
+    }
+
+    /// Has a workload that is to come back scaled until it once has what it had; then it is its owner's again.
+    pub(super) fn bring_back(&mut self, side: Side) {
+        let Some(scaled) = self.next.scaled.get(&side).copied().filter(|scaled| scaled.to == scaled.from)
+        else {
+            return;
+        };
+        let desired = self.seen.version(side).workload().map(|workload| workload.desired);
+        if desired.is_none_or(|desired| desired >= scaled.to) {
+            self.next.scaled.remove(&side);
+            self.actions.push(Action::LetGo { side });
+        } else {
+            self.keep_scaled(side);
+        }
+    }
+
+    pub(super) fn abort_on(&mut self, abort: &AbortState) {
+        self.bring_back(Side::Stable);
+        let elapsed = abort.elapsed + self.passed.elapsed;
+        let state = match abort.state {
+            AbortStage::Restoring => self.restored(),
+            AbortStage::Routing => self.back(),
+            AbortStage::Keeping if elapsed >= self.spec.keep_canary => {
+                return self.detach(Side::Canary);
+            }
+            AbortStage::Keeping => {
+                let left = text::duration(self.spec.keep_canary.saturating_sub(elapsed));
+                self.wait(format!("{left}, during which the new version stays to be looked at"));
+                AbortStage::Keeping
+            }
+        };
+        let elapsed = if state == abort.state { elapsed } else { Duration::ZERO };
+        self.next.phase = Phase::Aborting { abort: AbortState { state, elapsed } };
+    }
+
+    fn restored(&mut self) -> AbortStage {
+        let wanted = self.next.scaled.get(&Side::Stable).map_or(0, |scaled| scaled.from);
+        let found = self.seen.stable.workload().map(|workload| (workload.ready, workload.desired));
+        if let Some((ready, _)) = found.filter(|(ready, desired)| ready < desired || *desired < wanted) {
+            self.wait(format!("the old version to come back: {ready} of {wanted} pods are ready"));
+            return AbortStage::Restoring;
+        }
+        if let Some(fault) = self.unready(Side::Stable) {
+            self.wait(fault);
+            return AbortStage::Restoring;
+        }
+        self.route(Division::All { side: Side::Stable });
+        AbortStage::Routing
+    }
+
+    fn back(&mut self) -> AbortStage {
+        if !self.in_force(Division::All { side: Side::Stable }) {
+            return AbortStage::Routing;
+        }
+        self.event(false, "RolledBack", "Everything goes to the old version again.".into());
+        AbortStage::Keeping
+    }
+
+    /// Begins to take a version offline, without holding it any longer.
+    fn detach(&mut self, side: Side) {
+        self.next.phase = Phase::Offlining { offline: OfflineState::new(side, OfflineStage::Detach) };
+    }
+}

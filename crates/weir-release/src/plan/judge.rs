@@ -1,0 +1,217 @@
+//! What the evidence says, and what follows from it.
+
+use super::{Decided, Planner};
+use crate::{
+    evidence::Evidence,
+    observation::Sample,
+    spec::{Errors, Guardrail, OnFailure, Side, Watch},
+    state::{Division, HoldReason, OfflineStage, Phase, StepStage},
+    stats::{Family, RatioInterval, Scenario, Verdict, threshold},
+    text,
+};
+
+/// From this ratio of error rates on a new version counts as harmful: evidence against it is evidence of
+/// health.
+const HARMFUL: f64 = 2.0;
+/// How sure that evidence has to be.
+const PASS: f64 = 0.05;
+/// How sure the checks of the comparison itself have to be before they hold a release.
+const CHECK: f64 = 0.001;
+
+impl Planner<'_> {
+    /// Takes in what has passed, and acts on what fails.
+    pub(super) fn judge(&mut self) -> Decided {
+        if !self.is_watched() {
+            return Decided::No;
+        }
+        self.take_in();
+        for guardrail in &self.spec.analysis.guardrails {
+            if let Some(fault) = self.fault(guardrail) {
+                return self.failed(guardrail, fault);
+            }
+        }
+        self.check_comparison()
+    }
+
+    /// Whether the new version may have requests, and the old one could take them back.
+    fn is_watched(&self) -> bool {
+        match &self.next.phase {
+            Phase::Running { .. } | Phase::Promoting => self.next.routing.is_some(),
+            Phase::Offlining { offline } => {
+                offline.side == Side::Stable && offline.state < OfflineStage::ScaleDown
+            }
+            _ => false,
+        }
+    }
+
+    fn take_in(&mut self) {
+        let share = self.settled_share();
+        let evidence = self.next.evidence.get_or_insert_default();
+        evidence.update(&self.spec.analysis, &self.passed, self.seen);
+        if let Some(share) = share {
+            evidence.allocate(&self.passed, share);
+        }
+    }
+
+    /// The new version's share of clients, if it has been in force everywhere since the last look.
+    fn settled_share(&self) -> Option<f64> {
+        let Phase::Running { step } = &self.next.phase else { return None };
+        let StepStage::Baking { bake } = &step.stage else { return None };
+        let weight = match self.next.routing.as_ref()?.split {
+            Division::Step { weight, .. } => weight.share(),
+            _ => return None,
+        };
+        (!bake.credited.is_zero() && weight > 0.0 && weight < 1.0).then_some(weight)
+    }
+
+    fn failed(&mut self, guardrail: &Guardrail, fault: String) -> Decided {
+        match guardrail.action {
+            OnFailure::Rollback => {
+                self.fail(&guardrail.name, fault);
+                Decided::Yes
+            }
+            OnFailure::Hold => {
+                let held = self.next.hold.is_some();
+                if !held {
+                    self.hold(HoldReason::Guardrail, format!("guardrail {}: {fault}", guardrail.name));
+                }
+                Decided::No
+            }
+        }
+    }
+
+    /// Why a guardrail fails, if it does.
+    fn fault(&self, guardrail: &Guardrail) -> Option<String> {
+        let evidence = self.next.evidence.as_ref()?;
+        match &guardrail.watch {
+            Watch::Errors(errors) => self.errors(errors, evidence),
+            Watch::Latency(_) => {
+                let slow = evidence.slow.as_ref().filter(|slow| slow.ln_evidence() >= self.fail_at())?;
+                let worst = slow
+                    .tails()
+                    .iter()
+                    .max_by(|a, b| a.test.ln_evidence().total_cmp(&b.test.ln_evidence()))?;
+                Some(format!(
+                    "more responses of the new version are slow than the old one's p{}",
+                    worst.quantile * 100.0
+                ))
+            }
+            Watch::Pods(pods) => {
+                let restarts = self.seen.canary.workload()?.restarts.saturating_sub(evidence.restarts?);
+                (restarts > pods.restarts).then(|| {
+                    format!(
+                        "containers of the new version restarted {}",
+                        text::count(restarts.into(), "time")
+                    )
+                })
+            }
+            Watch::Prometheus(prometheus) => match self.seen.samples.get(&*guardrail.name)? {
+                Sample::Value(value) if *value > prometheus.max => {
+                    Some(format!("{} is {value}, and may be {} at most", guardrail.name, prometheus.max))
+                }
+                Sample::Value(_) | Sample::Nothing(_) => None,
+            },
+        }
+    }
+
+    fn errors(&self, errors: &Errors, evidence: &Evidence) -> Option<String> {
+        let canary = evidence.canary;
+        if canary.errors < errors.min_errors {
+            return None;
+        }
+        let rate = |requests: u64, errors: u64| 100.0 * ratio(errors, requests);
+        if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= self.fail_at() {
+            return Some(format!(
+                "{} of {} of the new version failed ({:.2} %), which is more than {:.2} %",
+                canary.errors,
+                text::count(canary.requests, "request"),
+                rate(canary.requests, canary.errors),
+                errors.absolute_max.share() * 100.0
+            ));
+        }
+        if evidence.compared.canary.errors < errors.min_errors
+            || evidence.errors.ln_evidence_worse_than(errors.tolerated) < self.fail_at()
+        {
+            return None;
+        }
+        let (new, old) = (evidence.compared.canary, evidence.compared.stable);
+        let RatioInterval { low, .. } = evidence.errors.interval(PASS);
+        Some(format!(
+            "the new version fails more often: {} of {} ({:.2} %), the old one {} of {} ({:.2} %); at least {low:.1} times as often",
+            new.errors,
+            new.requests,
+            rate(new.requests, new.errors),
+            old.errors,
+            old.requests,
+            rate(old.requests, old.errors)
+        ))
+    }
+
+    /// The evidence, in nats, at which a guardrail fails: the chance of a false alarm is divided among those
+    /// that compute with it, and errors have two tests.
+    fn fail_at(&self) -> f64 {
+        let tests = |watch: &Watch| match watch {
+            Watch::Errors(_) => 2,
+            Watch::Latency(_) => 1,
+            Watch::Pods(_) | Watch::Prometheus(_) => 0,
+        };
+        let guardrails = self.spec.analysis.guardrails.iter().map(|guardrail| tests(&guardrail.watch)).sum();
+        Family { alpha: self.spec.analysis.false_abort, guardrails }.threshold()
+    }
+
+    /// What the evidence on errors says.
+    pub(super) fn verdict(&self) -> Verdict {
+        let Some(evidence) = &self.next.evidence else { return Verdict::Inconclusive };
+        let worse = evidence.errors.ln_evidence_worse_than(1.0);
+        let better = evidence.errors.ln_evidence_better_than(HARMFUL);
+        Verdict::of(worse, self.fail_at(), better, threshold(PASS))
+    }
+
+    /// How long it takes until the evidence can say yes, at the rate of now.
+    pub(super) fn eta(&self) -> Option<String> {
+        let evidence = self.next.evidence.as_ref()?;
+        let Phase::Running { step } = &self.next.phase else { return None };
+        let (new, old) = (evidence.compared.canary, evidence.compared.stable);
+        let scenario = Scenario {
+            base_rate: ratio(old.errors.max(1), old.requests.max(1)),
+            ratio: 1.0,
+            share: self.next.routing.as_ref()?.split.weight(Side::Canary).share(),
+        };
+        let missing = scenario.requests_to_pass(HARMFUL, PASS) - as_float(new.requests);
+        let seconds = step.elapsed.as_secs_f64();
+        let rate = as_float(new.requests) / seconds.max(1.0);
+        (missing > 0.0 && rate > 0.0).then(|| {
+            let left = std::time::Duration::from_secs_f64((missing / rate).min(1e9));
+            format!("about {} more at this traffic", text::duration(left))
+        })
+    }
+
+    /// Whether the comparison itself can be trusted. Never a reason to go back.
+    fn check_comparison(&mut self) -> Decided {
+        let Some(evidence) = &self.next.evidence else { return Decided::No };
+        let doubt = if evidence.allocation.ln_evidence() >= threshold(CHECK) {
+            Some("the versions do not get the clients that the weight gives them")
+        } else if evidence.control.ln_evidence_differs() >= threshold(CHECK) {
+            Some(
+                "two halves of the old version's clients differ in their errors, so a comparison says little",
+            )
+        } else {
+            None
+        };
+        if let Some(doubt) =
+            doubt.filter(|_| self.next.hold.is_none() && matches!(self.next.phase, Phase::Running { .. }))
+        {
+            self.hold(HoldReason::Guardrail, doubt.into());
+        }
+        Decided::No
+    }
+}
+
+fn ratio(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { as_float(part) / as_float(of) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^52")]
+fn as_float(number: u64) -> f64 {
+    number as f64
+}

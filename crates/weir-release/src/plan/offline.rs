@@ -1,0 +1,267 @@
+//! A version goes offline: nothing points to it, nothing is under way, nothing comes any more; then it is
+//! scaled down.
+
+use std::time::Duration;
+
+use super::{Decided, Planner};
+use crate::{
+    action::Action,
+    observation::{Lookup, Seen},
+    spec::{ScaleDown, Side},
+    state::{Division, HoldReason, OfflineStage, OfflineState, Phase, Scaled},
+    text,
+};
+
+/// How often somebody may scale a version up again before it is left to them.
+const CONTESTS: u32 = 2;
+/// How long half of the pods have to do before the others go.
+const STAGE: Duration = Duration::from_secs(5);
+
+impl Planner<'_> {
+    /// Begins to take a version offline.
+    pub(super) fn go_offline(&mut self, side: Side) {
+        self.next.phase = Phase::Offlining { offline: OfflineState::new(side, OfflineStage::Hold) };
+    }
+
+    pub(super) fn offline(&mut self, mut offline: OfflineState, held: bool) {
+        offline.elapsed += self.passed.elapsed;
+        let before = offline.state;
+        if self.is_stopped(&offline, held) {
+            self.next.phase = Phase::Offlining { offline };
+            return;
+        }
+        let over = match offline.state {
+            OfflineStage::Hold => self.hold_ready(&mut offline),
+            OfflineStage::Detach => self.detached(&mut offline),
+            OfflineStage::InFlight => self.in_flight(&mut offline),
+            OfflineStage::LongLived => self.long_lived(&mut offline),
+            OfflineStage::VerifyZero => self.verify_zero(&mut offline),
+            OfflineStage::ScaleDown => self.scale_down(&mut offline),
+        };
+        if over == Decided::Yes {
+            return self.finish(offline.side);
+        }
+        if offline.state != before {
+            offline.elapsed = Duration::ZERO;
+        }
+        self.next.phase = Phase::Offlining { offline };
+    }
+
+    /// Whether it may not go on: held, or something else still sends requests there.
+    fn is_stopped(&mut self, offline: &OfflineState, held: bool) -> bool {
+        let side = offline.side;
+        let others = self.seen.routes.others.get(&side).filter(|others| !others.is_empty());
+        let reason = self.next.hold.as_ref().map(|hold| hold.reason);
+        match others {
+            Some(others) if offline.state != OfflineStage::Hold => {
+                let service = &self.spec.version(side).service.service;
+                let message =
+                    format!("Service {service} still gets requests from {}: change that", others.join(", "));
+                self.wait(message.clone());
+                self.hold(HoldReason::StillReferenced, message);
+                true
+            }
+            None if reason == Some(HoldReason::StillReferenced) => {
+                self.next.hold = None;
+                false
+            }
+            _ => held,
+        }
+    }
+
+    fn hold_ready(&mut self, offline: &mut OfflineState) -> Decided {
+        let hold = self.spec.offline.rollback_hold;
+        if offline.elapsed >= hold {
+            offline.state = OfflineStage::Detach;
+        } else {
+            let left = text::duration(hold.saturating_sub(offline.elapsed));
+            self.wait(format!("{left}, during which the old version could take everything back at once"));
+        }
+        Decided::No
+    }
+
+    fn detached(&mut self, offline: &mut OfflineState) -> Decided {
+        let serving = offline.side.other();
+        if let Some(fault) = self.unready(serving) {
+            self.wait(fault);
+        } else if self.in_force(Division::Only { side: serving, close: false }) {
+            let message = format!("Nothing points to the {} version any more.", offline.side.as_str());
+            self.event(false, "Detached", message);
+            offline.state = OfflineStage::InFlight;
+        }
+        Decided::No
+    }
+
+    fn in_flight(&mut self, offline: &mut OfflineState) -> Decided {
+        let side = offline.side;
+        let Some(left) = self.counted(side, |seen| seen.in_flight.saturating_sub(seen.long_lived)) else {
+            return Decided::No;
+        };
+        if left == 0 || offline.elapsed >= self.spec.offline.in_flight {
+            offline.cut += left;
+            offline.state = OfflineStage::LongLived;
+        } else {
+            self.wait(format!("{} to end", text::count(left, "request")));
+        }
+        Decided::No
+    }
+
+    fn long_lived(&mut self, offline: &mut OfflineState) -> Decided {
+        let side = offline.side;
+        let Some(left) = self.counted(side, |seen| seen.long_lived) else { return Decided::No };
+        offline.closed = self.seen.sum(side, |seen| seen.closed);
+        if left == 0 {
+            offline.state = OfflineStage::VerifyZero;
+            return Decided::No;
+        }
+        let grace = self.spec.offline.long_lived;
+        let connections = text::count(left, "WebSocket or stream");
+        if offline.elapsed < grace {
+            let until = text::duration(grace.saturating_sub(offline.elapsed));
+            self.wait(format!("{connections} to end; in {until} they are asked to"));
+        } else if self.in_force(Division::Only { side: side.other(), close: true }) {
+            self.wait(format!("{connections} to end, which were asked to"));
+        }
+        Decided::No
+    }
+
+    fn verify_zero(&mut self, offline: &mut OfflineState) -> Decided {
+        let side = offline.side;
+        let Some(open) = self.counted(side, |seen| seen.in_flight + seen.connections) else {
+            return Decided::No;
+        };
+        let sent = self.seen.sum(side, |seen| seen.sent.values().sum());
+        let came = offline.sent.is_some_and(|before| before != sent);
+        if came {
+            let message =
+                format!("Requests still reach the {} version: {}.", side.as_str(), self.sources(side));
+            self.event(true, "NotZero", message);
+        }
+        offline.sent = Some(sent);
+        if open > 0 || came {
+            offline.elapsed = Duration::ZERO;
+        }
+        let wanted = self.spec.offline.verify_zero;
+        if offline.elapsed >= wanted && open == 0 {
+            offline.state = OfflineStage::ScaleDown;
+        } else if open > 0 {
+            self.wait(format!("{} to close", text::count(open, "connection or request")));
+        } else {
+            self.wait(format!(
+                "{} without any request",
+                text::duration(wanted.saturating_sub(offline.elapsed))
+            ));
+        }
+        Decided::No
+    }
+
+    fn sources(&self, side: Side) -> String {
+        let mut routes: Vec<String> = Vec::new();
+        for (_, proxy) in self.seen.speaking() {
+            routes.extend(proxy.seen(side).sent.keys().cloned());
+        }
+        routes.sort_unstable();
+        routes.dedup();
+        routes.join(", ")
+    }
+
+    /// A sum over all proxies; `None` while one of them says nothing.
+    fn counted(&mut self, side: Side, what: impl Fn(&Seen) -> u64) -> Option<u64> {
+        let silent = self.seen.proxies.iter().find(|(_, proxy)| proxy.is_none());
+        if let Some((name, _)) = silent {
+            self.wait(format!("proxy {name}, which does not report"));
+            return None;
+        }
+        if self.seen.proxies.is_empty() {
+            self.wait("a proxy: none is connected");
+            return None;
+        }
+        Some(self.seen.sum(side, what))
+    }
+
+    fn scale_down(&mut self, offline: &mut OfflineState) -> Decided {
+        let side = offline.side;
+        let keep = match self.spec.offline.scale_down {
+            ScaleDown::None => return Decided::Yes,
+            ScaleDown::Annotate => return self.retire(side),
+            ScaleDown::Scale { keep } => keep,
+        };
+        let Lookup::Found(found) = &self.seen.version(side).workload else { return Decided::Yes };
+        if let Some(scaler) = found.scaler.as_ref().filter(|scaler| scaler.wakes) {
+            let message = format!("{} would scale it up again, so it is only marked.", scaler.name);
+            self.event(true, "ScalerWakes", message);
+            return self.retire(side);
+        }
+        if self.is_contested(offline, found.desired) {
+            return self.retire(side);
+        }
+        let scaled = self.next.scaled.get(&side).copied();
+        match scaled {
+            None if found.desired <= keep => return Decided::Yes,
+            None => self.scale(side, found.desired, half(found.desired, keep)),
+            Some(scaled) if found.desired == scaled.to && scaled.to <= keep => return Decided::Yes,
+            Some(scaled) if found.desired == scaled.to && offline.elapsed >= STAGE => {
+                offline.elapsed = Duration::ZERO;
+                self.scale(side, scaled.from, keep);
+            }
+            Some(_) => self.keep_scaled(side),
+        }
+        self.wait("the workload to have fewer pods");
+        Decided::No
+    }
+
+    /// The intent; the act follows from it, once it is stored.
+    fn scale(&mut self, side: Side, from: u32, to: u32) {
+        self.next.scaled.insert(side, Scaled { from, to, reached: false });
+        self.wait("the change to be stored");
+    }
+
+    /// Whether somebody else keeps scaling it up.
+    fn is_contested(&mut self, offline: &mut OfflineState, desired: u32) -> bool {
+        let Some(scaled) = self.next.scaled.get_mut(&offline.side) else { return false };
+        let restored = scaled.reached && desired > scaled.to;
+        scaled.reached = desired == scaled.to;
+        if restored {
+            offline.contested += 1;
+            let message =
+                format!("Somebody scaled the {} version up again to {desired}.", offline.side.as_str());
+            self.event(true, "ScaleContested", message);
+        }
+        offline.contested >= CONTESTS
+    }
+
+    fn retire(&mut self, side: Side) -> Decided {
+        self.actions.push(Action::MarkRetired { side });
+        Decided::Yes
+    }
+
+    fn finish(&mut self, side: Side) {
+        self.actions.push(Action::LetGo { side });
+        let at = self.now;
+        self.next.phase = match side {
+            Side::Stable => {
+                self.event(
+                    false,
+                    "Completed",
+                    "The new version serves everything; the old one is offline.".into(),
+                );
+                Phase::Completed { at }
+            }
+            Side::Canary => Phase::RolledBack { at },
+        };
+    }
+}
+
+/// The first stage of scaling down: half of it, unless less is to be left anyway.
+fn half(desired: u32, keep: u32) -> u32 {
+    (desired / 2).max(keep)
+}
+
+// === impl OfflineState ===
+
+impl OfflineState {
+    /// Enters a stage.
+    pub(super) fn new(side: Side, state: OfflineStage) -> Self {
+        Self { side, state, elapsed: Duration::ZERO, cut: 0, closed: 0, contested: 0, sent: None }
+    }
+}

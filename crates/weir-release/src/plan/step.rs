@@ -1,0 +1,224 @@
+//! One step: make ready, divide, watch, ask.
+
+use std::time::Duration;
+
+use super::Planner;
+use crate::{
+    action::Action,
+    observation::{GateAnswer, Lookup},
+    spec::{OnError, OnInconclusive, Side, Step},
+    state::{BakeState, Division, HoldReason, Phase, StepStage, StepState},
+    stats::Verdict,
+};
+
+/// How long a new version may go without a request before time is no longer credited to it, or half of the time
+/// that a bake takes if that is less.
+const QUIET: Duration = Duration::from_mins(1);
+
+impl Planner<'_> {
+    pub(super) fn step(&mut self, mut step: StepState, held: bool) {
+        self.find_step(&mut step);
+        let spec = &self.spec.steps[step.index];
+        step.elapsed += self.passed.elapsed;
+        let late = step.elapsed > self.spec.step_deadline;
+        let next = match &step.stage {
+            // A held step goes no further; what was counted before stays.
+            stage if held => Some(stage.clone()),
+            StepStage::Preparing { passed } => self.prepare(spec, passed),
+            StepStage::Routing => Some(self.divide(step.index, spec)),
+            StepStage::Baking { bake } => self.bake(spec, bake, step.index),
+            StepStage::Approving => {
+                self.wait(format!("approval of step {spec}"));
+                Some(StepStage::Approving)
+            }
+        };
+        let Some(stage) = next else { return self.leave_step(step.index) };
+        let moved = std::mem::discriminant(&stage) != std::mem::discriminant(&step.stage);
+        self.next.phase = Phase::Running { step: StepState { stage, ..step } };
+        if late && !held && !moved {
+            let message = format!("the step takes longer than it may; it waits for: {}", self.waiting_for);
+            self.hold(HoldReason::Deadline, message);
+        }
+    }
+
+    /// Finds the step again after the manifest was changed.
+    fn find_step(&self, step: &mut StepState) {
+        let same =
+            |index: usize| self.spec.steps.get(index).is_some_and(|spec| spec.to_string() == step.name);
+        if same(step.index) {
+            return;
+        }
+        let weight = self.next.routing.as_ref().map(|routing| routing.split.weight(Side::Canary));
+        let by_name = (0..self.spec.steps.len()).find(|index| same(*index));
+        let by_weight = || self.spec.steps.iter().position(|spec| Some(spec.weight) >= weight);
+        let last = self.spec.steps.len().saturating_sub(1);
+        step.index = by_name.or_else(by_weight).unwrap_or(last);
+        step.name = self.spec.steps[step.index].to_string();
+        step.stage = StepStage::Preparing { passed: Vec::new() };
+    }
+
+    fn prepare(&mut self, spec: &Step, passed: &[String]) -> Option<StepStage> {
+        let stay = |passed: Vec<String>| Some(StepStage::Preparing { passed });
+        self.bring_back(Side::Canary);
+        if let Some(fault) = self.unready(Side::Canary) {
+            self.wait(fault);
+            return stay(passed.to_vec());
+        }
+        let asked = spec.gates.iter().find(|gate| !passed.contains(&gate.name.to_string()));
+        let Some(gate) = asked else { return Some(StepStage::Routing) };
+        let mut passed = passed.to_vec();
+        match self.seen.gates.get(&*gate.name) {
+            Some(GateAnswer::Yes) => {
+                self.event(false, "GatePassed", format!("Gate {} says yes.", gate.name));
+                passed.push(gate.name.to_string());
+            }
+            answer => {
+                let why = match answer {
+                    Some(GateAnswer::No(why)) => format!(", which says no: {why}"),
+                    _ => String::new(),
+                };
+                self.wait(format!("gate {}{why}", gate.name));
+                self.actions.push(Action::Ask(gate.clone()));
+            }
+        }
+        stay(passed)
+    }
+
+    /// Why a version cannot take requests yet.
+    pub(super) fn unready(&self, side: Side) -> Option<String> {
+        if let Some(missing) = self.missing(side) {
+            return Some(missing);
+        }
+        let (version, seen) = (self.spec.version(side), self.seen.version(side));
+        if let (Lookup::Found(found), Some(workload)) = (&seen.workload, &version.workload) {
+            if found.desired == 0 {
+                return Some(format!("{workload}, which has no replicas: scale it up"));
+            }
+            if !found.settled || found.ready < found.desired {
+                return Some(format!("{workload}: {} of {} pods are ready", found.ready, found.desired));
+            }
+        }
+        let key = &version.service;
+        (seen.ready == 0)
+            .then(|| format!("an endpoint of Service {}/{} to be ready", key.namespace, key.service))
+    }
+
+    fn divide(&mut self, index: usize, spec: &Step) -> StepStage {
+        let split = Division::Step { step: index, weight: spec.weight };
+        if !self.in_force(split) {
+            return StepStage::Routing;
+        }
+        self.event(false, "Routed", format!("Step {spec}: {} go to the new version.", spec.weight));
+        self.next.clock.begin();
+        StepStage::Baking { bake: BakeState::default() }
+    }
+
+    /// Counts the time that counts. `None` when the step is over.
+    fn bake(&mut self, spec: &Step, bake: &BakeState, index: usize) -> Option<StepStage> {
+        let baking = |bake| Some(StepStage::Baking { bake });
+        let split = Division::Step { step: index, weight: spec.weight };
+        if self.next.routing.as_ref().is_none_or(|routing| routing.split != split) {
+            // The manifest was changed: this weight has not proven anything.
+            return Some(StepStage::Routing);
+        }
+        if !self.in_force(split) {
+            return baking(bake.clone());
+        }
+        let mut bake = bake.clone();
+        self.count(spec, &mut bake);
+        if self.next.hold.is_some() {
+            return baking(bake);
+        }
+        if let Some(missing) = self.unfinished(spec, &bake) {
+            self.wait(missing);
+            return baking(bake);
+        }
+        let undecided = self.spec.analysis.on_inconclusive == OnInconclusive::Hold
+            && self.verdict() == Verdict::Inconclusive;
+        if undecided {
+            let eta = self.eta().map_or(String::new(), |eta| format!(" ({eta})"));
+            let message = format!("the evidence says neither yes nor no{eta}; promote to go on anyway");
+            self.hold(HoldReason::Inconclusive, message);
+            return baking(bake);
+        }
+        if spec.approval {
+            self.event(false, "ApprovalNeeded", format!("Step {spec} is done, and waits for approval."));
+            return Some(StepStage::Approving);
+        }
+        None
+    }
+
+    fn count(&mut self, spec: &Step, bake: &mut BakeState) {
+        let (canary, stable) = (self.passed.canary, self.passed.stable);
+        bake.requests += canary.all();
+        bake.stable_errors += stable.all_errors();
+        bake.quiet = if canary.all() > 0 { Duration::ZERO } else { bake.quiet + self.passed.elapsed };
+        let flows = !spec.bake.clean || bake.quiet < quiet(spec);
+        if flows && self.unready(Side::Canary).is_none() {
+            bake.credited += self.passed.proven;
+        }
+        let alone = bake.stable_errors == 0 && canary.all_errors() > 0;
+        if spec.bake.clean && alone {
+            bake.alone += canary.all_errors();
+            self.stain(spec, bake);
+        }
+        let patience = spec.bake.duration.max(QUIET);
+        if self.spec.analysis.hold_without_data && spec.bake.clean && bake.quiet > patience {
+            let message = "no request has reached the new version for as long as the step should take; \
+                           see that clients come, or promote to go on without";
+            self.hold(HoldReason::NoData, message.into());
+        }
+    }
+
+    /// An error of the new version that the old one does not have.
+    fn stain(&mut self, spec: &Step, bake: &mut BakeState) {
+        let count = bake.alone;
+        match spec.bake.on_error {
+            OnError::Count(allowed) if count <= allowed => {}
+            OnError::Hold => {
+                let message = format!("{count} clients had an error of the new version alone");
+                self.hold(HoldReason::Error, message);
+            }
+            OnError::ResetClock | OnError::Count(_) => {
+                bake.credited = Duration::ZERO;
+                bake.resets += 1;
+                bake.alone = 0;
+                let message =
+                    format!("{count} clients had an error of the new version alone: the time begins again.");
+                self.event(true, "BakeReset", message);
+            }
+        }
+    }
+
+    /// What a bake still lacks.
+    fn unfinished(&self, spec: &Step, bake: &BakeState) -> Option<String> {
+        let bake_for = spec.bake.duration;
+        if bake.credited < bake_for {
+            let left = bake_for.saturating_sub(bake.credited);
+            let why = match () {
+                () if bake.quiet >= quiet(spec) && spec.bake.clean => "; no requests come, so no time counts",
+                () if self.passed.proven.is_zero() && !self.passed.elapsed.is_zero() => {
+                    "; a proxy does not report, so no time counts"
+                }
+                () => "",
+            };
+            return Some(format!("{} without exceptions{why}", crate::text::duration(left)));
+        }
+        let missing = spec.bake.min_requests.saturating_sub(bake.requests);
+        (missing > 0).then(|| format!("{missing} more requests to the new version"))
+    }
+
+    /// Goes on behind a step.
+    pub(super) fn leave_step(&mut self, index: usize) {
+        if index + 1 < self.spec.steps.len() {
+            self.enter_step(index + 1);
+        } else {
+            self.event(false, "Promoting", "All steps are done: everything goes to the new version.".into());
+            self.next.phase = Phase::Promoting;
+        }
+    }
+}
+
+fn quiet(spec: &Step) -> Duration {
+    QUIET.min(spec.bake.duration / 2)
+}

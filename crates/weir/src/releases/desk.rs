@@ -1,0 +1,199 @@
+//! Looks, decides, stores, acts.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use weir_cluster::{Inquiries, about};
+use weir_model::ReleaseKey;
+use weir_proxy::Proxy;
+use weir_release::{
+    Keeper,
+    action::Action,
+    observation::Observation,
+    spec::Spec,
+    state::State,
+    verb::Request,
+    view::{Live, View},
+};
+
+use super::{Ask, Board, Hook, Store, observe::observe};
+use crate::source::Source;
+
+/// How long figures are taken over.
+const FIGURES: Duration = Duration::from_secs(2);
+/// Transitions of one release in one look. More would mean that it goes round in circles.
+const AT_ONCE: usize = 16;
+
+/// Everything that running releases takes.
+pub(super) struct Desk {
+    store: Store,
+    hook: Option<Hook>,
+    source: Arc<Mutex<Source>>,
+    proxy: Arc<Proxy>,
+    board: Arc<Board>,
+    /// Tells this run of the data plane from others.
+    boot: String,
+    held: BTreeMap<ReleaseKey, Held>,
+    inquiries: Inquiries,
+}
+
+/// A release in hand.
+#[derive(Default)]
+struct Held {
+    keeper: Keeper,
+    requests: VecDeque<(Request, oneshot::Sender<Result<(), String>>)>,
+    /// What was seen a moment ago, for figures.
+    before: Option<(Instant, Observation)>,
+    live: Live,
+    waiting_for: String,
+}
+
+// === impl Desk ===
+
+impl Desk {
+    pub(super) fn new(
+        store: Store,
+        hook: Option<Hook>,
+        source: Arc<Mutex<Source>>,
+        proxy: Arc<Proxy>,
+        board: Arc<Board>,
+        inquiries: Inquiries,
+    ) -> Self {
+        let boot = format!("{:016x}", fastrand::u64(..));
+        Self { store, hook, source, proxy, board, boot, held: BTreeMap::new(), inquiries }
+    }
+
+    /// Takes a request in.
+    pub(super) fn ask(&mut self, ask: Ask) {
+        let Ask::Request(key, request, answer) = ask else { return };
+        match self.held.get_mut(&key) {
+            Some(held) => held.requests.push_back((request, answer)),
+            // Whoever asked may be gone.
+            None => drop(answer.send(Err(format!("there is no release {key}")))),
+        }
+    }
+
+    /// Looks at every release once.
+    pub(super) fn look(&mut self) {
+        let source = Arc::clone(&self.source);
+        let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<ReleaseKey> = source.translator().releases().keys().cloned().collect();
+        self.held.retain(|key, _| known.contains(key));
+        for key in known {
+            let found = source.translator().releases().get(&key).cloned();
+            let Some(found) = found else { continue };
+            self.held
+                .entry(key.clone())
+                .or_insert_with(|| Held { keeper: Keeper::new(found.state.clone()), ..Held::default() });
+            if let Some(spec) = &found.spec {
+                for _ in 0..AT_ONCE {
+                    if !self.step(&mut source, &key, spec) {
+                        break;
+                    }
+                }
+            }
+            self.show(&key, found.spec.as_ref(), &found.refusals);
+        }
+    }
+
+    /// Decides once. Returns whether there may be more to decide.
+    fn step(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec) -> bool {
+        let Some(held) = self.held.get_mut(key) else { return false };
+        let state = held.keeper.state();
+        let state_before = state.attempt.as_ref().map(|attempt| attempt.number);
+        let mut seen = observe(source.translator(), &self.proxy, &self.boot, key, spec, state);
+        self.inquiries.sample(key, spec);
+        self.inquiries.fill(key, &mut seen);
+        seen.deleting = source.is_leaving(key);
+        seen.request = held.requests.front().map(|(request, _)| request.clone());
+        let now = Timestamp::now();
+        let next = held.keeper.next(spec, &seen, now);
+        held.measure(&seen);
+        held.waiting_for.clone_from(&next.plan.report.waiting_for);
+        if next.store
+            && let Err(error) = self.store.save(key, &next.plan.next)
+        {
+            held.waiting_for = format!("its state to be stored, which fails: {error}");
+            tracing::error!(release = %key, "its state cannot be stored, so it goes no further: {error}");
+            return false;
+        }
+        held.keeper.adopt(next.plan.next.clone(), next.store, now);
+        if next.store {
+            source.set_release_state(key, next.plan.next.clone());
+            self.proxy.apply(&source.translate());
+        }
+        let transition = next.plan.report.transition;
+        if transition && is_another_attempt(state_before, &next.plan.next) {
+            self.inquiries.forget(key);
+        }
+        for action in next.plan.actions {
+            self.act(source, key, spec, action, now);
+        }
+        transition
+    }
+
+    fn act(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec, action: Action, now: Timestamp) {
+        match action {
+            Action::Event(event) => self.board.tell(key, event, now),
+            Action::Answer { id, refused } => self.answer(key, &id, refused),
+            Action::LetGo { side } | Action::MarkRetired { side } => {
+                if let (Some(hook), Action::LetGo { .. }) = (&self.hook, &action) {
+                    hook.offline(key, spec, side);
+                }
+            }
+            Action::Forget => {
+                if let Err(error) = self.store.remove(key) {
+                    tracing::error!(release = %key, "its state cannot be removed: {error}");
+                }
+                source.forget_release(key);
+                self.proxy.apply(&source.translate());
+                self.held.remove(key);
+                self.board.forget(key);
+            }
+            // There are no workloads here.
+            Action::Scale { .. } => {}
+            Action::Ask(gate) => self.inquiries.gate(key, &gate, about(key, &gate.name)),
+        }
+    }
+
+    fn answer(&mut self, key: &ReleaseKey, id: &str, refused: Option<String>) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some((_, answer)) = held.requests.pop_front_if(|(request, _)| request.id == id) else { return };
+        // Whoever asked may be gone.
+        let _ = answer.send(refused.map_or(Ok(()), Err));
+    }
+
+    fn show(&self, key: &ReleaseKey, spec: Option<&Spec>, refusals: &[weir_crd::Refusal]) {
+        let (Some(held), Some(spec)) = (self.held.get(key), spec) else { return };
+        let mut view = View::new(key, spec, held.keeper.state(), &held.waiting_for);
+        view.live = Some(held.live.clone());
+        view.refusals = refusals.iter().map(ToString::to_string).collect();
+        self.board.show(key, view);
+    }
+}
+
+impl Held {
+    /// Takes figures over a time that is long enough to mean something.
+    fn measure(&mut self, seen: &Observation) {
+        let now = Instant::now();
+        let Some((at, before)) = &self.before else {
+            self.before = Some((now, seen.clone()));
+            return;
+        };
+        let elapsed = now.duration_since(*at);
+        if elapsed >= FIGURES {
+            self.live = Live::between(before, seen, elapsed, self.keeper.state());
+            self.before = Some((now, seen.clone()));
+        }
+    }
+}
+
+/// Gates say yes to one attempt.
+fn is_another_attempt(before: Option<u64>, state: &State) -> bool {
+    state.attempt.as_ref().map(|attempt| attempt.number) != before
+}
