@@ -7,6 +7,7 @@
 //!   image   Weir, or a backend for tests, as an OCI image in a tar file
 //!   cluster a real Kubernetes node on this machine, for end-to-end tests
 //!   e2e     Weir in such a cluster, under load, while things break
+//!   sim     releases by the thousand in virtual time: how often healthy ones are given up
 //! ```
 
 mod bench;
@@ -17,6 +18,7 @@ mod lint;
 mod out;
 mod packages;
 mod run;
+mod sim;
 mod test;
 mod tools;
 
@@ -44,6 +46,8 @@ enum Verb {
     Cluster(cluster::Args),
     /// Test Weir in a cluster, under load, while things break
     E2e(e2e::Args),
+    /// Run releases by the thousand in virtual time
+    Sim(sim::Args),
     /// Pack Weir, or a backend for tests, as an OCI image in a tar file
     Image(image::Args),
     /// Serve as the benchmark's origin until stdin closes
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Cluster(args) => cluster::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::E2e(args) => e2e::run(&args),
+        Verb::Sim(args) => sim::run(&args),
         Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Origin(args) => bench::origin::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Load(args) => bench::load::run(&args).map(|()| ExitCode::SUCCESS),

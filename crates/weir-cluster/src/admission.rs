@@ -135,6 +135,9 @@ async fn answer(
 }
 
 fn judge(reviewer: &Reviewer, asked: AskedRequest) -> Value {
+    if asked.object["kind"] == "Release" {
+        return response_to_release(&asked);
+    }
     let read = |object: Value| serde_json::from_value::<Ingress>(object).ok().map(Arc::new);
     let old = read(asked.old_object);
     // What cannot be read here the API server has let pass; it is not for us to refuse it.
@@ -142,6 +145,25 @@ fn judge(reviewer: &Reviewer, asked: AskedRequest) -> Value {
     let classes = reviewer.classes.borrow().clone();
     let review = review(&new, old.as_ref(), classes.iter(), &reviewer.config);
     response(&asked.uid, &review)
+}
+
+/// Everything that is wrong with a Release, as long as its author still looks. One that is on its way out has to
+/// be let go, whatever it says; and what was wrong before is not refused for a change elsewhere.
+fn response_to_release(asked: &AskedRequest) -> Value {
+    let refusals = |object: &Value| {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let read = weir_crd::Release::read(object);
+        read.and_then(|release| weir_crd::parse(namespace, &release.spec)).err().unwrap_or_default()
+    };
+    let leaving = asked.object["metadata"]["deletionTimestamp"].is_string();
+    let unchanged = asked.object["spec"] == asked.old_object["spec"];
+    let refusals = if leaving || unchanged { Vec::new() } else { refusals(&asked.object) };
+    let mut response = json!({ "uid": asked.uid, "allowed": refusals.is_empty() });
+    if !refusals.is_empty() {
+        let message = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        response["status"] = json!({ "code": 422, "reason": "Invalid", "message": message });
+    }
+    json!({ "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response })
 }
 
 fn response(uid: &str, Review { refusals, warnings }: &Review) -> Value {
@@ -199,6 +221,28 @@ mod tests {
         let response = ask(ingress("many"), ingress("many"));
         assert_eq!(response["allowed"], true);
         assert_eq!(response["warnings"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_release_is_refused_with_every_fault() {
+        let release = |port: Value| {
+            json!({
+                "apiVersion": "weir.dev/v1alpha1", "kind": "Release", "metadata": { "name": "a", "namespace": "b" },
+                "spec": {
+                    "routes": [{ "kind": "Ingress", "name": "a" }],
+                    "stable": { "service": { "name": "v1", "port": 80 } },
+                    "canary": { "service": { "name": "v2", "port": port } },
+                    "steps": [{ "weight": 20, "bake": { "duration": "soon" } }],
+                },
+            })
+        };
+        let response = ask(release(json!(80)), Value::Null);
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(message.contains("spec.steps[0].bake.duration"), "{message}");
+        let mut leaving = release(json!(80));
+        leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(ask(leaving, Value::Null)["allowed"], true);
+        assert_eq!(ask(release(json!(80)), release(json!(80)))["allowed"], true);
     }
 
     #[test]

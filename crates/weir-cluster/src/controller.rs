@@ -9,7 +9,7 @@ use tokio::{
     task::JoinSet,
 };
 use weir_fleet::{Hub, Serving};
-use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Service};
+use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Release, Service};
 
 use crate::{
     admission::{self, Classes, REVIEWS, Reviewer},
@@ -17,11 +17,11 @@ use crate::{
     index::{Change, Index, Outlets, View},
     keep::Keep,
     lead::{self, Desk},
-    lease,
+    lease::{self, Standing},
     publish::{self, Publish},
     record, secrets,
     tokens::Tokens,
-    watch::follow,
+    watch::{follow, follow_if_installed},
 };
 
 /// What a controller is told at its start.
@@ -37,6 +37,8 @@ pub struct Config {
     pub fleet: SocketAddr,
     /// Where the API server asks for reviews of Ingresses; nobody asks unless given.
     pub webhook: Option<SocketAddr>,
+    /// Where other pods reach this one's fleet address: `10.0.0.7:9443`. Proxies are sent to the leader by it.
+    pub advertise: Option<String>,
     /// As which DNS names they know it.
     pub fleet_names: Vec<String>,
     /// Namespace and name of the proxies' service account.
@@ -141,6 +143,7 @@ impl Controller {
         let desk = Desk {
             client: client.clone(),
             config: config.clone(),
+            hub: Arc::clone(&hub),
             view: view.clone(),
             ours,
             ready: ready.clone(),
@@ -148,10 +151,7 @@ impl Controller {
         };
         parts.spawn(lead::lead(desk, leading.clone()));
         let (name, identity) = (config.name.clone(), config.identity.clone());
-        let lease = tokio::spawn(async move {
-            let name = format!("{}-controller", config.name);
-            lease::take_part(client, &config.namespace, &name, &config.identity, &leads).await;
-        });
+        let lease = stand(client, config, Arc::clone(&hub), leads);
         Ok(Self {
             name,
             identity,
@@ -227,6 +227,24 @@ impl Controller {
     }
 }
 
+/// Takes part in who leads, and sends proxies to whoever does.
+fn stand(
+    client: Client,
+    config: Config,
+    hub: Arc<Hub>,
+    leads: watch::Sender<bool>,
+) -> tokio::task::JoinHandle<()> {
+    let standing = Standing {
+        namespace: config.namespace,
+        name: format!("{}-controller", config.name),
+        me: config.identity,
+        address: config.advertise,
+    };
+    tokio::spawn(async move {
+        lease::take_part(client, &standing, &leads, |leader| hub.follow_leader(leader)).await;
+    })
+}
+
 /// What comes out of the index.
 struct Views {
     view: watch::Receiver<Arc<View>>,
@@ -255,6 +273,7 @@ fn index(client: &Client, config: &Config, hub: &Arc<Hub>, parts: &mut Parts) ->
     parts.spawn(follow::<IngressClass>(client.clone(), sender.clone()));
     parts.spawn(follow::<Service>(client.clone(), sender.clone()));
     parts.spawn(follow::<EndpointSlice>(client.clone(), sender.clone()));
+    parts.spawn(follow_if_installed::<Release>(client.clone(), sender.clone()));
     let (secrets, namespaces) = (client.clone(), config.secret_namespaces.clone());
     let changes = sender.clone();
     parts.spawn(async move { secrets::follow(secrets, &namespaces, named, changes).await });

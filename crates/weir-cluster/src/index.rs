@@ -21,9 +21,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use weir_fleet::Hub;
-use weir_model::{Code, Delta, Finding, Host, HostName, Kind, ObjectRef, Rule};
+use weir_model::{Code, Delta, Finding, Host, HostName, Kind, ObjectRef, ReleaseKey, Rule};
+use weir_release::spec::{Spec, Version};
 use weir_translate::{
-    Claim, Config, Translator,
+    Claim, Config, Known, Overlaid, Translator,
     object::{IngressClass, Object, Secret},
 };
 
@@ -95,6 +96,8 @@ pub struct View {
     pub claimed: Pairs,
     /// The same as it is recorded.
     pub recorded: Pairs,
+    /// Every Release.
+    pub releases: BTreeMap<ReleaseKey, ReleaseView>,
     /// The objects that findings are about and that are no Ingresses, by what tells them from others of the
     /// same name.
     pub uids: BTreeMap<ObjectRef, Arc<str>>,
@@ -124,6 +127,25 @@ pub struct IngressView {
     pub served: bool,
     /// What its status says.
     pub addresses: Vec<Address>,
+}
+
+/// A Release, and what it sees of other objects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReleaseView {
+    /// What it asks for, and where it stands.
+    pub known: Known,
+    /// This very object, and not one of the same name.
+    pub uid: Arc<str>,
+    /// Which version of it.
+    pub version: Arc<str>,
+    /// What it lies over.
+    pub overlaid: Overlaid,
+    /// An older one that has one of its routes.
+    pub in_the_way: Option<ReleaseKey>,
+    /// Whether the old version's Service is there, and how many of its endpoints are ready.
+    pub stable: (bool, usize),
+    /// The same for the new version.
+    pub canary: (bool, usize),
 }
 
 /// The thread's state.
@@ -186,7 +208,7 @@ impl Index {
             facts: HashMap::new(),
             classes: BTreeMap::new(),
             register: Register::default(),
-            unlisted: ["Ingress", "IngressClass", "Service", "EndpointSlice", "ConfigMap"].into(),
+            unlisted: ["Ingress", "IngressClass", "Service", "EndpointSlice", "Release", "ConfigMap"].into(),
             secrets: Secrets::default(),
             unreadable: BTreeMap::new(),
             pending: None,
@@ -411,6 +433,28 @@ impl Index {
         self.out.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
     }
 
+    fn releases(&self) -> BTreeMap<ReleaseKey, ReleaseView> {
+        let view = |(key, known): (&ReleaseKey, &Known)| {
+            let facts =
+                self.facts.get(&ObjectRef::new(Kind::Release, key.namespace.clone(), key.name.clone()))?;
+            let version = |side: fn(&Spec) -> &Version| {
+                let spec = known.spec.as_ref().map(side);
+                spec.map(|version| self.translator.version(&version.service)).unwrap_or_default()
+            };
+            let view = ReleaseView {
+                known: known.clone(),
+                uid: Arc::clone(&facts.uid),
+                version: Arc::clone(&facts.version),
+                overlaid: self.translator.overlaid(key),
+                in_the_way: self.translator.release_in_the_way(key).cloned(),
+                stable: version(|spec| &spec.stable),
+                canary: version(|spec| &spec.canary),
+            };
+            Some((key.clone(), view))
+        };
+        self.translator.releases().iter().filter_map(view).collect()
+    }
+
     fn show(&self) {
         let blueprint = self.translator.blueprint();
         let mut findings = self.translator.findings();
@@ -439,7 +483,8 @@ impl Index {
         let uid = |id: &ObjectRef| Some((id.clone(), Arc::clone(&self.facts.get(id)?.uid)));
         let uids = others.filter_map(uid).collect();
         let recorded = self.register.pairs();
-        let view = View { findings, ingresses, served, claimed, recorded, uids };
+        let releases = self.releases();
+        let view = View { findings, ingresses, served, claimed, recorded, releases, uids };
         self.out.view.send_replace(Arc::new(view));
     }
 }

@@ -4,9 +4,17 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use kube::Client;
 use tokio::{sync::watch, task::JoinSet};
+use weir_fleet::Hub;
 
 use crate::{
-    controller::Config, events, index::View, published::Published, record, status, trust, watched::Address,
+    controller::Config,
+    events,
+    index::View,
+    published::Published,
+    record,
+    releases::{self, Tools},
+    status, trust,
+    watched::Address,
 };
 
 /// What it works on.
@@ -14,6 +22,7 @@ use crate::{
 pub(crate) struct Desk {
     pub(crate) client: Client,
     pub(crate) config: Config,
+    pub(crate) hub: Arc<Hub>,
     pub(crate) view: watch::Receiver<Arc<View>>,
     pub(crate) ours: watch::Receiver<Option<BTreeSet<Address>>>,
     pub(crate) ready: watch::Receiver<bool>,
@@ -39,11 +48,18 @@ pub(crate) async fn lead(desk: Desk, mut leads: watch::Receiver<bool>) {
 }
 
 fn tasks(desk: &Desk) -> JoinSet<()> {
-    let Desk { client, config, view, ours, bundle, .. } = desk.clone();
+    let Desk { client, config, hub, view, ours, bundle, .. } = desk.clone();
     let mut tasks = JoinSet::new();
     let published = Published::new(client.clone(), &config.namespace, &config.name);
     tasks.spawn(status::write(client.clone(), published, view.clone(), ours));
     tasks.spawn(events::tell(client.clone(), config.identity.clone(), view.clone()));
+    tasks.spawn(releases::run(Tools {
+        client: client.clone(),
+        hub,
+        view: view.clone(),
+        proxies: config.proxy_account.clone(),
+        identity: config.identity.clone(),
+    }));
     if config.webhook.is_some() {
         let (client, name) = (client.clone(), config.name.clone());
         tasks.spawn(async move { trust::keep(client, &name, bundle).await });

@@ -55,27 +55,47 @@ pub(crate) fn decide(record: Option<&Record>, unchanged: Duration, me: &str) -> 
     }
 }
 
-/// Takes part until the receiver is gone; says `true` while this one leads.
+/// Who takes part.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    /// Where the Lease is.
+    pub(crate) namespace: String,
+    /// What it is called.
+    pub(crate) name: String,
+    /// The pod's name.
+    pub(crate) me: String,
+    /// Where proxies reach this one.
+    pub(crate) address: Option<String>,
+}
+
+/// Where proxies reach the holder, as it wrote into its Lease.
+const ADDRESS: &str = "weir.dev/fleet";
+
+/// Takes part until the receiver is gone; says `true` while this one leads, and where the leader is while another
+/// does.
 pub(crate) async fn take_part(
     client: Client,
-    namespace: &str,
-    name: &str,
-    me: &str,
+    standing: &Standing,
     leads: &watch::Sender<bool>,
+    follow: impl Fn(Option<String>),
 ) {
-    let api: Api<Lease> = Api::namespaced(client, namespace);
+    let api: Api<Lease> = Api::namespaced(client, &standing.namespace);
     let mut seen: Option<(Record, Instant)> = None;
     let mut renewed = Instant::now();
     while !leads.is_closed() {
         // An answer that comes later than this would come too late for a leader.
         let limit = DEADLINE.saturating_sub(renewed.elapsed()).max(LOOK);
-        let done = timeout(limit, turn(&api, name, me, &mut seen)).await;
+        let done = timeout(limit, turn(&api, standing, &mut seen)).await;
         match done.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into()))) {
-            Ok(true) => {
+            Ok(Turn::Held) => {
                 renewed = Instant::now();
                 say(leads, true);
+                follow(None);
             }
-            Ok(false) => say(leads, false),
+            Ok(Turn::Elsewhere(leader)) => {
+                say(leads, false);
+                follow(leader);
+            }
             Err(error) => {
                 tracing::debug!("the Lease cannot be looked at: {error}");
                 if renewed.elapsed() >= DEADLINE {
@@ -89,7 +109,7 @@ pub(crate) async fn take_part(
             () = leads.closed() => {}
         }
     }
-    if timeout(LOOK, release(&api, name, me)).await.is_err() {
+    if timeout(LOOK, release(&api, &standing.name, &standing.me)).await.is_err() {
         tracing::debug!("the Lease cannot be released in time");
     }
 }
@@ -100,25 +120,33 @@ fn say(leads: &watch::Sender<bool>, now: bool) {
     }
 }
 
-/// One look, and what follows from it. Returns whether the Lease is held.
+/// What came of a look.
+enum Turn {
+    /// The Lease is held here.
+    Held,
+    /// It is held elsewhere, and this is where proxies reach the holder.
+    Elsewhere(Option<String>),
+}
+
+/// One look, and what follows from it.
 async fn turn(
     api: &Api<Lease>,
-    name: &str,
-    me: &str,
+    standing: &Standing,
     seen: &mut Option<(Record, Instant)>,
-) -> kube::Result<bool> {
-    let lease = api.get_opt(name).await?;
+) -> kube::Result<Turn> {
+    let lease = api.get_opt(&standing.name).await?;
     let record = lease.as_ref().map(record);
     if seen.as_ref().map(|(record, _)| record) != record.as_ref() {
         *seen = record.clone().map(|record| (record, Instant::now()));
     }
     let unchanged = seen.as_ref().map_or(Duration::MAX, |(_, since)| since.elapsed());
-    let decision = decide(record.as_ref(), unchanged, me);
+    let decision = decide(record.as_ref(), unchanged, &standing.me);
     if decision == Decision::Wait {
-        return Ok(false);
+        let annotations = lease.and_then(|lease| lease.metadata.annotations);
+        return Ok(Turn::Elsewhere(annotations.and_then(|mut all| all.remove(ADDRESS))));
     }
-    let lease = lease.map_or_else(|| fresh(name, me), |lease| held(lease, me, decision));
-    write(api, &lease).await
+    let lease = lease.map_or_else(|| fresh(standing), |lease| held(lease, standing, decision));
+    Ok(if write(api, &lease).await? { Turn::Held } else { Turn::Elsewhere(None) })
 }
 
 fn record(lease: &Lease) -> Record {
@@ -127,23 +155,28 @@ fn record(lease: &Lease) -> Record {
     Record { holder: spec.and_then(|spec| spec.holder_identity.clone()), renewed }
 }
 
-fn fresh(name: &str, me: &str) -> Lease {
-    let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
-    held(Lease { metadata, spec: None }, me, Decision::Take)
+fn fresh(standing: &Standing) -> Lease {
+    let metadata = ObjectMeta { name: Some(standing.name.clone()), ..ObjectMeta::default() };
+    held(Lease { metadata, spec: None }, standing, Decision::Take)
 }
 
-fn held(mut lease: Lease, me: &str, decision: Decision) -> Lease {
+fn held(mut lease: Lease, Standing { me, address, .. }: &Standing, decision: Decision) -> Lease {
     let now = MicroTime(Timestamp::now());
     let old = lease.spec.unwrap_or_default();
     let taken = decision == Decision::Take;
     lease.spec = Some(LeaseSpec {
-        holder_identity: Some(me.to_owned()),
+        holder_identity: Some(me.clone()),
         lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
         acquire_time: if taken { Some(now.clone()) } else { old.acquire_time },
         lease_transitions: Some(old.lease_transitions.unwrap_or(-1) + i32::from(taken)),
         renew_time: Some(now),
         ..old
     });
+    let annotations = lease.metadata.annotations.get_or_insert_default();
+    match address {
+        Some(address) => drop(annotations.insert(ADDRESS.to_owned(), address.clone())),
+        None => drop(annotations.remove(ADDRESS)),
+    }
     lease
 }
 

@@ -27,6 +27,7 @@ mod publish;
 mod published;
 mod read;
 mod record;
+mod releases;
 mod relist;
 mod secrets;
 mod status;
@@ -36,7 +37,7 @@ mod watch;
 mod watched;
 
 pub use controller::{Config, Controller};
-pub use index::{IngressView, Served, View};
+pub use index::{IngressView, ReleaseView, Served, View};
 pub use inquiries::{Inquiries, about};
 pub use publish::Publish;
 pub use read::{Cluster, ReleaseEvent, Unread};

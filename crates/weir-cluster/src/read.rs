@@ -150,7 +150,7 @@ impl Cluster {
 
     async fn ask(&self, pod: &str, path: &str) -> anyhow::Result<String> {
         let url = format!("/api/v1/namespaces/{}/pods/{pod}:9901/proxy{path}", self.namespace);
-        let request = tonic::codegen::http::Request::get(url).body(Vec::new())?;
+        let request = http::Request::get(url).body(Vec::new())?;
         let answer = timeout(PATIENCE, self.client.request_text(request)).await;
         let answer = answer.with_context(|| {
             format!("no answer within {PATIENCE:?}; do network policies let the API server reach port 9901?")

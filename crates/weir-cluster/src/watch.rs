@@ -25,6 +25,8 @@ use crate::{
 
 /// Before a list that cannot be believed is asked for again.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// How often to look whether a kind has been installed.
+const INSTALLED: Duration = Duration::from_secs(30);
 /// Objects of one answer.
 const PAGE: u32 = 500;
 
@@ -48,6 +50,25 @@ pub(crate) async fn follow<T: Watchable>(client: Client, changes: UnboundedSende
             Err(Gone) => return,
         }
     }
+}
+
+/// Follows a kind that may not be installed. As long as it is not, there are none.
+pub(crate) async fn follow_if_installed<T: Watchable>(client: Client, changes: UnboundedSender<Change>) {
+    let api: Api<Watched<T>> = Api::all(client.clone());
+    let mut told = false;
+    while let Err(kube::Error::Api(status)) = api.list_metadata(&ListParams::default().limit(1)).await {
+        if status.code == 404 && !std::mem::replace(&mut told, true) {
+            tracing::warn!(
+                kind = T::NAME,
+                "the cluster does not know this kind: apply the chart's crds folder"
+            );
+            if changes.send(Change::Listed(T::NAME)).is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(if told { INSTALLED } else { SECOND_LOOK }).await;
+    }
+    follow::<T>(client, changes).await;
 }
 
 /// What is known of a kind, and who is told.

@@ -7,7 +7,7 @@ use kube::{Resource, core::ClusterResourceScope};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 use weir_model::{Kind, ObjectRef};
-use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Object, Service};
+use weir_translate::object::{EndpointSlice, Ingress, IngressClass, Object, Release, Service};
 
 /// A kind that is watched.
 pub(crate) trait Watchable:
@@ -17,6 +17,7 @@ pub(crate) trait Watchable:
     const NAME: &'static str;
     const PLURAL: &'static str;
     const GROUP: &'static str;
+    const VERSION: &'static str;
 
     /// For the translator.
     fn object(self) -> Object;
@@ -93,7 +94,7 @@ impl<T: Watchable> Resource for Watched<T> {
     }
 
     fn version((): &()) -> Cow<'_, str> {
-        "v1".into()
+        T::VERSION.into()
     }
 
     fn plural((): &()) -> Cow<'_, str> {
@@ -110,12 +111,13 @@ impl<T: Watchable> Resource for Watched<T> {
 }
 
 macro_rules! watchable {
-    ($($kind:ident $plural:literal $group:literal)*) => {
+    ($($kind:ident $plural:literal $group:literal $version:literal)*) => {
         $(impl Watchable for $kind {
             const KIND: Kind = Kind::$kind;
             const NAME: &'static str = stringify!($kind);
             const PLURAL: &'static str = $plural;
             const GROUP: &'static str = $group;
+            const VERSION: &'static str = $version;
 
             fn object(self) -> Object {
                 Object::$kind(Arc::new(self))
@@ -125,10 +127,11 @@ macro_rules! watchable {
 }
 
 watchable! {
-    Ingress "ingresses" "networking.k8s.io"
-    IngressClass "ingressclasses" "networking.k8s.io"
-    Service "services" ""
-    EndpointSlice "endpointslices" "discovery.k8s.io"
+    Ingress "ingresses" "networking.k8s.io" "v1"
+    IngressClass "ingressclasses" "networking.k8s.io" "v1"
+    Service "services" "" "v1"
+    EndpointSlice "endpointslices" "discovery.k8s.io" "v1"
+    Release "releases" "weir.dev" "v1alpha1"
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// A stream that has lived this long was a good one.
 const GOOD: Duration = Duration::from_secs(30);
+/// How long a leader that could not be reached is not gone to again.
+const DEAF: Duration = Duration::from_secs(5);
 /// Between two messages with counters.
 const COUNTING: Duration = Duration::from_secs(1);
 /// The least time between two saves: a burst of changes is saved once.
@@ -78,10 +80,16 @@ pub struct Client {
     /// What was saved last, and when.
     saved: Option<Position>,
     save_at: Instant,
+    /// Where the leader is, as another controller said.
+    leader: Option<String>,
+    /// Until when nobody is believed who says where the leader is.
+    deaf_until: Instant,
 }
 
 /// Why a stream ended.
 enum Ended {
+    /// The leader is elsewhere.
+    Moved(String),
     /// It may be tried again.
     Lost(String),
     /// The data plane cannot serve.
@@ -101,7 +109,8 @@ impl Client {
     pub fn new(link: Link, assembly: Assembly, store: Option<Store>) -> Self {
         let boot = format!("{:016x}", fastrand::u64(..));
         let saved = assembly.position().cloned();
-        Self { link, boot, assembly, store, saved, save_at: Instant::now() }
+        let now = Instant::now();
+        Self { link, boot, assembly, store, saved, save_at: now, leader: None, deaf_until: now }
     }
 
     /// Follows the controllers until the future is dropped.
@@ -117,6 +126,15 @@ impl Client {
             let started = Instant::now();
             match self.stream(apply).await {
                 Ended::Fatal(error) => return Err(error),
+                Ended::Moved(leader) => {
+                    tracing::debug!(leader, "going to the leader");
+                    self.leader = Some(leader);
+                    continue;
+                }
+                Ended::Lost(why) if self.leader.is_some() => {
+                    tracing::info!("no leader at {}: {why}", self.leader.take().unwrap_or_default());
+                    self.deaf_until = Instant::now() + DEAF;
+                }
                 Ended::Lost(why) => {
                     tracing::warn!(
                         "no controller at {}: {why}; what is in force stays",
@@ -148,7 +166,11 @@ impl Client {
         let (authority, token) = (read(&self.link.authority)?, read(&self.link.token)?);
         let lost = |error: tonic::transport::Error| Ended::Lost(chain(&error));
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
-        let endpoint = Endpoint::from_shared(format!("https://{}", self.link.controller)).map_err(lost)?;
+        // All controllers have the same name, whatever address one is reached by.
+        let name = self.link.controller.rsplit_once(':').map_or(&*self.link.controller, |(name, _)| name);
+        let tls = tls.domain_name(name);
+        let address = self.leader.as_ref().unwrap_or(&self.link.controller);
+        let endpoint = Endpoint::from_shared(format!("https://{address}")).map_err(lost)?;
         let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
         let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
         let channel = endpoint.keep_alive_while_idle(true).tls_config(tls).map_err(lost)?;
@@ -223,6 +245,10 @@ impl Client {
         parts: &mut Vec<proto::Resource>,
         apply: &mut impl Apply,
     ) -> Result<Option<FromProxy>, Ended> {
+        if !part.leader.is_empty() {
+            let known = self.leader.as_ref() == Some(&part.leader) || Instant::now() < self.deaf_until;
+            return if known { Ok(None) } else { Err(Ended::Moved(part.leader)) };
+        }
         parts.extend(part.resources);
         let position = part.position.ok_or_else(|| Ended::Lost("a change has no position".into()))?;
         if part.more {

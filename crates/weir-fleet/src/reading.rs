@@ -127,6 +127,7 @@ fn encode_version(reading: VersionReading) -> VersionCounters {
         long_lived: reading.long_lived,
         connections: reading.connections,
         closed: reading.closed,
+        failures: reading.failures,
         bins,
         counts,
     }
@@ -147,6 +148,7 @@ fn decode_version(counters: VersionCounters) -> VersionReading {
         long_lived: counters.long_lived,
         connections: counters.connections,
         closed: counters.closed,
+        failures: counters.failures,
         durations: bins.zip(counters.counts).collect(),
     }
 }
@@ -158,10 +160,10 @@ mod tests {
     use super::*;
 
     fn arbitrary_version() -> impl Strategy<Value = VersionReading> {
-        (any::<[u64; 11]>(), proptest::collection::vec(any::<(u16, u64)>(), 0..5)).prop_map(
+        (any::<[u64; 12]>(), proptest::collection::vec(any::<(u16, u64)>(), 0..5)).prop_map(
             |(numbers, durations)| {
                 let [requests, errors, other_requests, other_errors, cohorts, rest @ ..] = numbers;
-                let [even_requests, even_errors, in_flight, long_lived, connections, closed] = rest;
+                let [even_requests, even_errors, in_flight, long_lived, connections, closed, failures] = rest;
                 VersionReading {
                     requests,
                     errors,
@@ -174,6 +176,7 @@ mod tests {
                     long_lived,
                     connections,
                     closed,
+                    failures,
                     durations,
                 }
             },

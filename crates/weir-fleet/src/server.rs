@@ -74,6 +74,8 @@ pub struct Hub {
     epoch: watch::Sender<u64>,
     members: Members,
     streams: AtomicU64,
+    /// Where another controller leads.
+    leader: watch::Sender<Option<String>>,
 }
 
 /// A running server.
@@ -96,7 +98,17 @@ impl Hub {
             epoch: watch::Sender::new(0),
             members: Members::default(),
             streams: AtomicU64::new(0),
+            leader: watch::Sender::new(None),
         }
+    }
+
+    /// Sends proxies to a leader elsewhere, as soon as they have what they need; keeps them without one.
+    pub fn follow_leader(&self, leader: Option<String>) {
+        self.leader.send_if_modified(|known| {
+            let changed = *known != leader;
+            *known = leader;
+            changed
+        });
     }
 
     /// Tells every proxy about a change. The first one is the whole configuration, even if it is empty.
@@ -269,6 +281,7 @@ impl Conversation {
         outbound: mpsc::Sender<FromController>,
     ) -> Result<(), Status> {
         let mut epoch = self.hub.epoch.subscribe();
+        let mut leader = self.hub.leader.subscribe();
         loop {
             epoch.mark_unchanged();
             let update = match self.awaited {
@@ -283,12 +296,23 @@ impl Conversation {
                     }
                 }
             }
+            // Whoever lacks something gets it first: a leader that is gone must not keep it away.
+            let elsewhere = leader.borrow_and_update().clone();
+            if let Some(leader) = elsewhere.filter(|_| self.greeted && self.awaited.is_none()) {
+                let hint = FromController { leader, ..FromController::default() };
+                if outbound.send(hint).await.is_err() {
+                    return Ok(());
+                }
+            }
             tokio::select! {
                 said = inbound.message() => match said? {
                     Some(said) => self.heard(said)?,
                     None => return Ok(()),
                 },
                 changed = epoch.changed(), if self.awaited.is_none() => if changed.is_err() {
+                    return Ok(());
+                },
+                changed = leader.changed() => if changed.is_err() {
                     return Ok(());
                 },
             }
@@ -340,6 +364,7 @@ fn parts(update: Update) -> Vec<FromController> {
         complete: update.complete,
         more,
         resources,
+        leader: String::new(),
     };
     let mut parts = Vec::new();
     let (mut resources, mut size) = (Vec::<Resource>::new(), 0);

@@ -58,7 +58,8 @@ impl Store {
     /// When the folder cannot be written.
     pub fn save(&self, assembly: &Assembly) -> io::Result<()> {
         let position = assembly.position().cloned().map(Into::into);
-        let saved = FromController { position, complete: true, more: false, resources: assembly.resources() };
+        let resources = assembly.resources();
+        let saved = FromController { position, complete: true, resources, ..FromController::default() };
         let next = self.folder.join(format!("{FILE}.next"));
         let mut file =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&next)?;

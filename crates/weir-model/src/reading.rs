@@ -26,24 +26,34 @@ pub struct ReleaseReading {
 ///
 /// What is counted are attempts: requests as sent to an endpoint, before they are sent again elsewhere.
 /// One that the client gave up is not counted.
+///
+/// A client (whoever has the same assignment key) whose error was counted is muted: neither its attempts nor
+/// its errors count, until it has had no error for 10 s. Else one that tries again and again would look like
+/// many who fail; and counting its attempts but not its errors would make versions differ by how busy their
+/// clients are. So errors by requests is the share of attempts that fail, but requests are fewer than were
+/// sent, and a client whose errors go on is counted only once. Each version, population and data plane mutes
+/// for itself. Where no client is known, everything counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionReading {
-    /// Attempts that have ended, of requests that chance has given to this version.
+    /// Attempts that have ended, of requests that chance has given to this version; without those of muted
+    /// clients.
     pub requests: u64,
-    /// Errors among them, at most one per client and 10 s.
+    /// Errors among them.
     pub errors: u64,
     /// Attempts that have ended, of all other requests: by override, outside the audience, or when there was
-    /// nothing to choose.
+    /// nothing to choose; without those of muted clients.
     pub other_requests: u64,
-    /// Errors among them, at most one per client and 10 s.
+    /// Errors among them.
     pub other_errors: u64,
-    /// New clients that got a cohort here.
+    /// New clients that got a cohort here, muted or not.
     pub cohorts: u64,
     /// Of `requests`, those of one half of the clients.
     pub even_requests: u64,
     /// Of `errors`, those of the same half.
     pub even_errors: u64,
+    /// Every attempt that failed, however often the same client did.
+    pub failures: u64,
     /// Gauge: requests on their way, without long-lived ones. This and the next two are those of the version's
     /// Service, also what came by other rules or began before the release.
     pub in_flight: u64,

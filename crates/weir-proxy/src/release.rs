@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   an attempt ends ──► Version ──► cells of this thread
-//!                          └─ an error ──► Errors: once per client and window
+//!                          └─ an error ──► Errors ──► Muted: its client does not count for a while
 //!   apply(Delta) ──► Releases: which are in force, at which epoch, and what retires
 //! ```
 //!
@@ -10,6 +10,7 @@
 
 mod counters;
 mod errors;
+mod muted;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -129,3 +130,6 @@ fn marks_of(host: &Host) -> Vec<Arc<ReleaseMark>> {
     }
     marks
 }
+
+#[cfg(test)]
+mod tests;

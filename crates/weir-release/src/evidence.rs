@@ -26,13 +26,15 @@ pub struct Evidence {
     pub compared: Bucket,
     /// Of the new version, compared or not.
     pub canary: Counts,
+    /// The same of the old version.
+    pub stable: Counts,
     /// Whether the old version differs from itself.
     pub control: ControlTest,
     /// Whether both versions get the clients that they should.
     pub allocation: AllocationTest,
     /// Slow responses.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub slow: Option<SlowTail>,
+    pub slow: Option<Box<SlowTail>>,
     /// Restarts of the new version's containers when the attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
@@ -41,7 +43,7 @@ pub struct Evidence {
     /// Durations up to now. Not stored: what passes while no controller looks is left out, which no outcome
     /// has a say in.
     #[serde(skip)]
-    durations: Option<LatencyWindow>,
+    durations: Option<Box<LatencyWindow>>,
 }
 
 // === impl Evidence ===
@@ -58,6 +60,7 @@ impl Evidence {
         }
         let all = Counts { requests: canary.all(), errors: canary.all_errors() };
         add(&mut self.canary, all);
+        add(&mut self.stable, Counts { requests: stable.all(), errors: stable.all_errors() });
         self.absolute.update(all);
         self.control.update(even(stable), odd(stable));
         if let Some(workload) = seen.canary.workload() {
@@ -74,14 +77,14 @@ impl Evidence {
         let Some(latency) = latency else { return };
         let now =
             LatencyWindow { canary: durations(seen, Side::Canary), stable: durations(seen, Side::Stable) };
-        let before = self.durations.replace(now.clone());
+        let before = self.durations.replace(Box::new(now.clone()));
         let Some(before) = before.filter(|before| grew(before, &now)) else { return };
         let window = LatencyWindow {
             canary: now.canary.since(&before.canary),
             stable: now.stable.since(&before.stable),
         };
         let shares = latency.quantiles.iter().map(|quantile| f64::from(*quantile) / 1_000.0);
-        let slow = self.slow.get_or_insert_with(|| SlowTail::new(&shares.collect::<Vec<_>>()));
+        let slow = self.slow.get_or_insert_with(|| Box::new(SlowTail::new(&shares.collect::<Vec<_>>())));
         slow.update(&window, latency.fail_ratio);
     }
 

@@ -51,7 +51,8 @@ impl Keeper {
         // A clock that was set back must not keep anything from being stored.
         let due = age.is_none_or(|age| age >= STORE_EVERY);
         let changed = plan.next != self.state && self.state.attempt.is_some();
-        let store = plan.report.transition || due && changed;
+        // What is over has nothing left to count.
+        let store = plan.report.transition || due && changed && !plan.next.phase.is_over();
         Next { plan, store }
     }
 

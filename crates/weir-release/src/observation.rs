@@ -216,6 +216,7 @@ impl Seen {
             cohorts: reading.cohorts,
             even_requests: reading.even_requests,
             even_errors: reading.even_errors,
+            failures: reading.failures,
         };
         let mut durations = Histogram::default();
         for (bin, count) in reading.durations.iter().filter(|_| current) {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use weir_model::{
-    ArmIndex, Assignment, Overlay, Predicate, ReleaseKey, ReleaseMark, Retiring, Role, Split, Sticky,
+    ArmIndex, Assignment, BackendKey, Overlay, Predicate, ReleaseKey, ReleaseMark, Retiring, Role, Split,
+    Sticky,
 };
 
 use crate::{
@@ -13,12 +14,14 @@ use crate::{
 
 /// What a release lays over its routes. Only what is stored in the state decides.
 pub fn overlay(key: &ReleaseKey, spec: &Spec, state: &State) -> Overlay {
-    Overlay {
-        routes: spec.routes.clone(),
-        stable: spec.stable.service.clone(),
-        canary: spec.canary.service.clone(),
-        split: state.routing.as_ref().map(|routing| split(key, spec, routing)),
-    }
+    let services = state.routing.as_ref().and_then(|routing| routing.services.as_ref());
+    let service = |side| match services {
+        Some(services) => services.key(&key.namespace, side),
+        None => spec.version(side).service.clone(),
+    };
+    let (stable, canary) = (service(Side::Stable), service(Side::Canary));
+    let split = state.routing.as_ref().map(|routing| split(key, spec, routing, [&stable, &canary]));
+    Overlay { routes: spec.routes.clone(), split, stable, canary }
 }
 
 /// Whether two releases may mean the same rule.
@@ -29,7 +32,7 @@ pub fn overlap(one: &Spec, other: &Spec) -> bool {
         && one.routes.iter().any(|route| routes(other).iter().any(|other| route.overlaps(other)))
 }
 
-fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing) -> Split {
+fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKey; 2]) -> Split {
     let mark = |retiring| {
         Arc::new(ReleaseMark {
             namespace: key.namespace.clone(),
@@ -41,7 +44,7 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing) -> Split {
         })
     };
     let weight = u32::from(routing.split.weight(Side::Canary).basis_points());
-    let (stable, canary) = (spec.stable.service.clone(), spec.canary.service.clone());
+    let [stable, canary] = services.map(Clone::clone);
     match routing.split {
         Division::Step { step, .. } => {
             let (mut split, arm) = Split::versions(mark(None), stable, canary, weight);
@@ -56,13 +59,16 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing) -> Split {
             split
         }
         Division::Only { side, close } => {
-            let gone = side.other();
+            let (serves, gone) = match side {
+                Side::Stable => (stable, canary),
+                Side::Canary => (canary, stable),
+            };
             let retiring = Retiring {
-                backend: spec.version(gone).service.clone(),
-                role: role(gone),
+                backend: gone,
+                role: role(side.other()),
                 close_per_second: close.then_some(spec.offline.close_rate),
             };
-            Split::version(mark(Some(retiring)), role(side), spec.version(side).service.clone())
+            Split::version(mark(Some(retiring)), role(side), serves)
         }
     }
 }

@@ -22,8 +22,16 @@ use crate::{
     clock::Passed,
     observation::{Lookup, Observation},
     spec::{Side, Spec},
-    state::{Attempt, Division, Failure, Hold, HoldReason, Phase, Routing, State, StepStage, StepState},
+    state::{
+        Attempt, Division, Failure, Hold, HoldReason, Phase, Routing, Services, State, StepStage, StepState,
+    },
 };
+
+/// Why a release is held by its own manifest.
+const PAUSED: &str = "spec.paused is true; set it to false to go on";
+/// Why a release goes no further with other versions.
+const CHANGED: &str = "spec.stable or spec.canary names another Service than the release began with: change it back, \
+                       or make a Release of its own for other versions";
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -64,6 +72,7 @@ pub fn plan(spec: &Spec, state: &State, seen: &Observation, now: Timestamp) -> P
 fn is_transition(before: &State, after: &State) -> bool {
     let counted = |state: &State| {
         let mut state = State { clock: crate::state::Clock::default(), evidence: None, ..state.clone() };
+        state.scaled.values_mut().for_each(|scaled| scaled.since = 0);
         match &mut state.phase {
             Phase::Running { step } => {
                 step.elapsed = std::time::Duration::ZERO;
@@ -71,7 +80,9 @@ fn is_transition(before: &State, after: &State) -> bool {
                     *bake = crate::state::BakeState { resets: bake.resets, ..Default::default() };
                 }
             }
-            Phase::Offlining { offline } => offline.elapsed = std::time::Duration::ZERO,
+            Phase::Offlining { offline } => {
+                (offline.elapsed, offline.told) = (std::time::Duration::ZERO, false);
+            }
             Phase::Aborting { abort } => abort.elapsed = std::time::Duration::ZERO,
             _ => {}
         }
@@ -131,11 +142,27 @@ impl Planner<'_> {
 
     /// Follows the manifest's own pause, and says whether anything holds the release.
     fn is_held(&mut self) -> bool {
-        if self.spec.paused && self.next.hold.is_none() {
-            let message = "spec.paused is true; set it to false to go on";
-            self.hold(HoldReason::Paused, message.into());
+        let by_manifest = self.next.hold.as_ref().is_some_and(|hold| hold.message == PAUSED);
+        if by_manifest && !self.spec.paused {
+            self.next.hold = None;
+        }
+        if self.spec.paused {
+            self.hold(HoldReason::Paused, PAUSED.into());
+        }
+        let changed = self.has_other_versions();
+        let for_that = self.next.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::VersionsChanged);
+        if changed {
+            self.hold(HoldReason::VersionsChanged, CHANGED.into());
+        } else if for_that {
+            self.next.hold = None;
         }
         self.next.hold.is_some()
+    }
+
+    /// Whether the manifest names other Services than the attempt is about. What proxies obey stays.
+    fn has_other_versions(&self) -> bool {
+        let services = self.next.routing.as_ref().and_then(|routing| routing.services.as_ref());
+        services.is_some_and(|services| *services != Services::of(self.spec))
     }
 
     fn pending(&mut self) {
@@ -233,10 +260,14 @@ impl Planner<'_> {
     }
 
     fn over(&mut self) {
+        if self.has_other_versions() {
+            return self.wait(CHANGED);
+        }
         let retried = matches!(self.next.phase, Phase::RolledBack { .. }) && self.is_replaced(Side::Canary);
         if retried {
             let number = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number + 1);
             self.event(false, "NewRevision", "The new version was replaced: it is tried again.".into());
+            self.restore(Side::Canary);
             self.begin(number, 0);
         }
     }
@@ -289,7 +320,9 @@ impl Planner<'_> {
         }
         let epoch = self.next.routing.as_ref().map_or(0, |routing| routing.epoch) + 1;
         let attempt = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number);
-        self.next.routing = Some(Routing { epoch, attempt, split });
+        let before = self.next.routing.take().filter(|before| before.attempt == attempt);
+        let services = before.and_then(|before| before.services).unwrap_or_else(|| Services::of(self.spec));
+        self.next.routing = Some(Routing { epoch, attempt, services: Some(services), split });
     }
 
     fn hold(&mut self, reason: HoldReason, message: String) {

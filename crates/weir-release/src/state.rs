@@ -5,15 +5,16 @@
 //! [`Clock`], from what proxies saw go by, so neither a jump of somebody's clock nor a dead controller
 //! makes a step come early.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use weir_model::{BackendKey, PortRef};
 
 use crate::{
     evidence::Evidence,
-    spec::{Side, Weight},
+    spec::{Side, Spec, Version, Weight},
 };
 
 /// Where a release stands.
@@ -111,9 +112,21 @@ pub struct Routing {
     pub epoch: u64,
     /// Of which try.
     pub attempt: u64,
+    /// The versions that requests are divided between, whatever the manifest says by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Services>,
     /// How requests are divided.
     #[serde(flatten)]
     pub split: Division,
+}
+
+/// The Services of both versions, as `NAME:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Services {
+    /// The old version's.
+    pub stable: String,
+    /// The new version's.
+    pub canary: String,
 }
 
 /// How requests are divided.
@@ -192,8 +205,8 @@ pub struct BakeState {
     pub requests: u64,
     /// Clients of the new version with an error that the old one did not have, in this step.
     pub alone: u64,
-    /// Clients of the old version with an error, in this step: it explains those of the new one.
-    pub stable_errors: u64,
+    /// Clients of the new version with an error in this step.
+    pub errors: u64,
     /// How often the time began again.
     pub resets: u64,
     /// How long no request has come to the new version.
@@ -218,8 +231,13 @@ pub struct OfflineState {
     pub cut: u64,
     /// WebSockets and streams that were asked to end.
     pub closed: u64,
-    /// How often somebody scaled the workload up again.
-    pub contested: u32,
+    /// Whether somebody keeps scaling the workload up again, so that it is left to them.
+    pub contested: bool,
+    /// Whether the workload is to be marked as no longer needed.
+    pub retire: bool,
+    /// Whether this very controller has done what is left to do. A successor cannot know, and does it again.
+    #[serde(skip)]
+    pub told: bool,
     /// What the version had been sent when its last zero was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent: Option<u64>,
@@ -240,6 +258,8 @@ pub enum OfflineStage {
     VerifyZero,
     /// The workload gets fewer replicas.
     ScaleDown,
+    /// The workload is its owner's again.
+    LetGo,
 }
 
 /// On the way back to the old version.
@@ -291,10 +311,10 @@ pub enum HoldReason {
     Deadline,
     /// No requests reach the new version.
     NoData,
-    /// The bake is over, and the evidence says neither yes nor no.
-    Inconclusive,
     /// The old version was changed underneath.
     StableChanged,
+    /// The manifest names other versions than the release began with.
+    VersionsChanged,
     /// Something else still sends requests to the version that is to go offline.
     StillReferenced,
     /// Another release has these routes.
@@ -336,9 +356,12 @@ pub struct Scaled {
     pub from: u32,
     /// How many it is to have.
     pub to: u32,
-    /// Whether it was seen to have them.
+    /// How often it was told so.
     #[serde(default)]
-    pub reached: bool,
+    pub writes: u32,
+    /// How long ago it was last told, in milliseconds.
+    #[serde(default, rename = "sinceMillis")]
+    pub since: u64,
 }
 
 /// What has gone by, as proxies saw it.
@@ -401,6 +424,9 @@ pub struct Tally {
     /// Errors among these.
     #[serde(rename = "ex", skip_serializing_if = "is_zero")]
     pub even_errors: u64,
+    /// Every attempt that failed, however often the same client did.
+    #[serde(rename = "f", skip_serializing_if = "is_zero")]
+    pub failures: u64,
 }
 
 // === impl Clock ===
@@ -408,6 +434,27 @@ pub struct Tally {
 impl Clock {
     fn is_new(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+// === impl Services ===
+
+impl Services {
+    /// Those that a spec names.
+    pub fn of(spec: &Spec) -> Self {
+        let name = |version: &Version| format!("{}:{}", version.service.service, version.service.port);
+        Self { stable: name(&spec.stable), canary: name(&spec.canary) }
+    }
+
+    /// The Service of a side, in a namespace.
+    pub fn key(&self, namespace: &Arc<str>, side: Side) -> BackendKey {
+        let text = match side {
+            Side::Stable => &self.stable,
+            Side::Canary => &self.canary,
+        };
+        let (service, port) = text.rsplit_once(':').unwrap_or((text, ""));
+        let port = port.parse().map_or_else(|_| PortRef::Name(port.into()), PortRef::Number);
+        BackendKey { namespace: Arc::clone(namespace), service: service.into(), port }
     }
 }
 
@@ -435,6 +482,7 @@ impl Tally {
             cohorts: each(self.cohorts, other.cohorts),
             even_requests: each(self.even_requests, other.even_requests),
             even_errors: each(self.even_errors, other.even_errors),
+            failures: each(self.failures, other.failures),
         }
     }
 
@@ -446,6 +494,18 @@ impl Tally {
     /// All clients with an error.
     pub fn all_errors(&self) -> u64 {
         self.errors + self.other_errors
+    }
+}
+
+// === impl Scaled ===
+
+impl Scaled {
+    /// How often a workload is told how many pods to have before it is left to whoever undoes that.
+    pub const WRITES: u32 = 4;
+
+    /// Whether somebody else undid it so often that it was left to them.
+    pub fn is_contested(&self) -> bool {
+        self.writes >= Self::WRITES
     }
 }
 

@@ -8,8 +8,8 @@
 use std::{hint::black_box, net::IpAddr, sync::Arc, time::Instant};
 
 use weir_model::{
-    BackendKey, Blueprint, Delta, Filters, Host, HostName, Kind, MatchPath, ObjectRef, PathType, PortRef,
-    Predicate, Rule, RuleOrigin, Split, Timeouts,
+    Assignment, BackendKey, Blueprint, Delta, ErrorRule, Filters, Host, HostName, Kind, MatchPath, ObjectRef,
+    PathType, PortRef, Predicate, ReleaseMark, Rule, RuleOrigin, Split, Sticky, StickyKey, Timeouts,
 };
 use weir_route::{Context, Request, Table, decide};
 
@@ -37,8 +37,9 @@ impl Request for Get<'_> {
     fn query(&self) -> Option<&[u8]> {
         None
     }
-    fn header<'r>(&'r self, _: &'r str) -> impl Iterator<Item = &'r [u8]> {
-        std::iter::empty()
+    fn header<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r [u8]> {
+        let cookie = b"theme=dark; weir-cohort=0123456789abcdef; session=0123456789abcdef";
+        (name == "cookie").then_some(&cookie[..]).into_iter()
     }
     fn client(&self) -> IpAddr {
         [192, 0, 2, 1].into()
@@ -92,6 +93,33 @@ fn nanoseconds_spread(table: &Table<bool>, names: &[String]) -> f64 {
     start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds)
 }
 
+/// A rule under a release, by an issued cookie, beside the same rule without one.
+fn release() {
+    let mark = ReleaseMark {
+        namespace: "default".into(),
+        name: "web".into(),
+        attempt: 1,
+        epoch: 1,
+        errors: ErrorRule::default(),
+        retiring: None,
+    };
+    let plain = rule(0, "");
+    let stable = plain.split.base().backend.clone();
+    let canary = rule(1, "").split.base().backend.clone();
+    let (mut split, _) = Split::versions(Arc::new(mark), stable, canary, 2_000);
+    let salt = Some("default/web/1".into());
+    split.assignment = Assignment::Sticky(Sticky { keys: vec![StickyKey::Issued], salt });
+    let released = Arc::new(Rule { split, ..(*plain).clone() });
+    let request = Get { host: "one.example.com", path: "/x" };
+    println!("a rule             decide ns");
+    for (name, rule) in [("plain", plain), ("of a release", released)] {
+        let blueprint =
+            Blueprint { hosts: [host("one.example.com", vec![rule])].into(), ..Blueprint::default() };
+        let table = Table::compile(&blueprint, |_, _| true);
+        println!("{name:<18} {:>9.0}", nanoseconds(&table, &request));
+    }
+}
+
 fn main() {
     println!("hosts      compile ms  change ms  decide ns: first   last  spread");
     for count in [10, 1_000, 10_000, 100_000] {
@@ -111,6 +139,7 @@ fn main() {
         let spread = nanoseconds_spread(&table, &names);
         println!("{count:<10} {compile:>10.2} {change:>10.3} {first:>17.0} {last:>6.0} {spread:>7.0}");
     }
+    release();
     println!("paths in one host  decide ns: first   last");
     for count in [1, 100, 10_000] {
         let rules = (0..count).map(|n| rule(n, &format!("/section/{n}"))).collect();

@@ -62,7 +62,6 @@ pub(crate) struct Key {
     pub(crate) hash: u64,
     /// Whether it is a new cohort, for which the response sets a cookie.
     pub(crate) issued: bool,
-    named: &'static str,
 }
 
 /// Told about each step of an assignment.
@@ -132,9 +131,8 @@ impl<B> CompiledSplit<B> {
         let (place, key) = match &split.assignment {
             Assignment::Random => (Place::Weighted, None),
             Assignment::Sticky(sticky) => {
-                let key = self.key(sticky, request, random);
-                let bucket = key.bucket(watch);
-                (Place::Fixed(self.arm_of_bucket(split, bucket), DecidedBy::Sticky), Some(key))
+                let key = self.key(sticky, request, random, watch);
+                (Place::Fixed(self.arm_of_bucket(split, key.bucket()), DecidedBy::Sticky), Some(key))
             }
         };
         Assigned { place, divided: true, key }
@@ -186,23 +184,22 @@ impl<B> CompiledSplit<B> {
     fn known_key(&self, split: &Split, request: &impl Request) -> Option<Key> {
         split.release.as_ref()?;
         let Assignment::Sticky(sticky) = &split.assignment else { return None };
-        Some(self.key(sticky, request, 0)).filter(|key| !key.issued)
+        Some(self.key(sticky, request, 0, &mut ())).filter(|key| !key.issued)
     }
 
-    fn key(&self, sticky: &Sticky, request: &impl Request, random: u64) -> Key {
+    fn key(&self, sticky: &Sticky, request: &impl Request, random: u64, watch: &mut impl WatchSplit) -> Key {
         let known = sticky.keys.iter().find_map(|key| self.present(key, request));
-        known.unwrap_or_else(|| {
-            if sticky.keys.contains(&StickyKey::Issued) {
-                let hash = hash(self.salt, &cohort_cookie_value(random));
-                Key { hash, issued: true, named: "a new cohort" }
-            } else {
-                self.address(request)
-            }
-        })
+        if known.is_none() && sticky.keys.contains(&StickyKey::Issued) {
+            watch.new_cohort();
+            return Key { hash: hash(self.salt, &cohort_cookie_value(random)), issued: true };
+        }
+        let (hash, named) = known.unwrap_or_else(|| self.address(request));
+        watch.bucket(hash % BUCKETS, named);
+        Key { hash, issued: false }
     }
 
-    /// A key, if the request has it. An empty one tells no clients apart.
-    fn present(&self, key: &StickyKey, request: &impl Request) -> Option<Key> {
+    /// The hash of a key and its name, if the request has it. An empty one tells no clients apart.
+    fn present(&self, key: &StickyKey, request: &impl Request) -> Option<(u64, &'static str)> {
         let (value, named) = match key {
             StickyKey::Header(name) => (request.header(name.as_str()).next(), "header"),
             StickyKey::Cookie(name) => (sticky_cookie(request, name), "cookie"),
@@ -210,11 +207,11 @@ impl<B> CompiledSplit<B> {
             StickyKey::Address => return Some(self.address(request)),
         };
         let value = value.filter(|value| !value.is_empty())?;
-        Some(Key { hash: hash(self.salt, value), issued: false, named })
+        Some((hash(self.salt, value), named))
     }
 
-    fn address(&self, request: &impl Request) -> Key {
-        Key { hash: self.address_hash(request), issued: false, named: "client address" }
+    fn address(&self, request: &impl Request) -> (u64, &'static str) {
+        (self.address_hash(request), "client address")
     }
 
     fn address_hash(&self, request: &impl Request) -> u64 {
@@ -268,12 +265,7 @@ impl<B: Backing> CompiledSplit<B> {
 // === impl Key ===
 
 impl Key {
-    fn bucket(self, watch: &mut impl WatchSplit) -> u64 {
-        if self.issued {
-            watch.new_cohort();
-        } else {
-            watch.bucket(self.hash % BUCKETS, self.named);
-        }
+    fn bucket(self) -> u64 {
         self.hash % BUCKETS
     }
 }

@@ -84,15 +84,20 @@ pub struct Row {
 impl Scenario {
     /// All of them.
     pub fn all() -> Vec<Self> {
+        let mut all = Self::healthy();
+        all.extend(Self::faulty());
+        all.extend(Self::curious());
+        all
+    }
+
+    /// Releases that have nothing wrong.
+    fn healthy() -> Vec<Self> {
         let healthy =
             |name, base, errors| Self::new(name, Bar::Aborted(0.01), 1_000, traffic(base, 1.0, errors));
-        let faulty =
-            |name, base, ratio, bar| Self::new(name, bar, 1_000, traffic(base, ratio, Pattern::Independent));
         let incident = Pattern::Incident { from: 600, until: 660, rate: 0.2 };
-        let latency = |name, factor, bar| {
-            let traffic = Traffic { slower: Some(factor), ..traffic(0.002, 1.0, Pattern::Independent) };
-            Self { release: Release::TenthWithLatency, ..Self::new(name, bar, 300, traffic) }
-        };
+        let steady = traffic(0.02, 1.0, Pattern::Independent);
+        let five = Self::new("healthy, 2 %, five steps", Bar::Aborted(0.01), 300, steady);
+        let uneven = Traffic { skew: 1.1, ..traffic(0.02, 1.0, incident) };
         vec![
             healthy("healthy, 0.2 % errors", 0.002, Pattern::Independent),
             healthy("healthy, 2 % errors", 0.02, Pattern::Independent),
@@ -100,192 +105,39 @@ impl Scenario {
             healthy("healthy, 2 %, shared incident", 0.02, incident),
             healthy("healthy, 2 %, storms of 3", 0.02, Pattern::Storms(3.0)),
             healthy("healthy, 2 %, storms of 10", 0.02, Pattern::Storms(10.0)),
-            {
-                let mut s = healthy(
-                    "X Window incident 50% skew 1.1",
-                    0.002,
-                    Pattern::Incident { from: 600, until: 900, rate: 0.5 },
-                );
-                s.traffic.skew = 1.1;
-                s.traffic.once = Once::Window;
-                s
-            },
-            {
-                let mut s = healthy("X Window 500rps 0.8", 0.02, Pattern::Independent);
-                s.traffic.rps = 500.0;
-                s.traffic.once = Once::Window;
-                s
-            },
-            {
-                let mut s = healthy("X Window storms 10", 0.02, Pattern::Storms(10.0));
-                s.traffic.once = Once::Window;
-                s
-            },
-            {
-                let mut s = faulty("X Window .2->2", 0.002, 10.0, Bar::AbortedWithin(60));
-                s.traffic.once = Once::Window;
-                s
-            },
-            {
-                let mut s = faulty("X Window 2->4", 0.02, 2.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::Window;
-                s
-            },
-            {
-                let mut s = healthy(
-                    "X Calm incident 50% skew 1.1",
-                    0.002,
-                    Pattern::Incident { from: 600, until: 900, rate: 0.5 },
-                );
-                s.traffic.skew = 1.1;
-                s.traffic.once = Once::Calm;
-                s
-            },
-            {
-                let mut s = healthy("X Calm 500rps 0.8", 0.02, Pattern::Independent);
-                s.traffic.rps = 500.0;
-                s.traffic.once = Once::Calm;
-                s
-            },
-            {
-                let mut s = healthy("X Calm storms 10", 0.02, Pattern::Storms(10.0));
-                s.traffic.once = Once::Calm;
-                s
-            },
-            {
-                let mut s = faulty("X Calm .2->2", 0.002, 10.0, Bar::AbortedWithin(60));
-                s.traffic.once = Once::Calm;
-                s
-            },
-            {
-                let mut s = faulty("X Calm 2->4", 0.02, 2.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::Calm;
-                s
-            },
-            {
-                let mut s = healthy(
-                    "X Muted incident 50% skew 1.1",
-                    0.002,
-                    Pattern::Incident { from: 600, until: 900, rate: 0.5 },
-                );
-                s.traffic.skew = 1.1;
-                s.traffic.once = Once::Muted;
-                s
-            },
-            {
-                let mut s = healthy("X Muted 500rps 0.8", 0.02, Pattern::Independent);
-                s.traffic.rps = 500.0;
-                s.traffic.once = Once::Muted;
-                s
-            },
-            {
-                let mut s = healthy("X Muted storms 10", 0.02, Pattern::Storms(10.0));
-                s.traffic.once = Once::Muted;
-                s
-            },
-            {
-                let mut s = faulty("X Muted .2->2", 0.002, 10.0, Bar::AbortedWithin(60));
-                s.traffic.once = Once::Muted;
-                s
-            },
-            {
-                let mut s = faulty("X Muted 2->4", 0.02, 2.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::Muted;
-                s
-            },
-            {
-                let mut s = healthy(
-                    "X MutedWindow incident 50% skew 1.1",
-                    0.002,
-                    Pattern::Incident { from: 600, until: 900, rate: 0.5 },
-                );
-                s.traffic.skew = 1.1;
-                s.traffic.once = Once::MutedWindow;
-                s
-            },
-            {
-                let mut s = healthy("X MutedWindow 500rps 0.8", 0.02, Pattern::Independent);
-                s.traffic.rps = 500.0;
-                s.traffic.once = Once::MutedWindow;
-                s
-            },
-            {
-                let mut s = healthy("X MutedWindow storms 10", 0.02, Pattern::Storms(10.0));
-                s.traffic.once = Once::MutedWindow;
-                s
-            },
-            {
-                let mut s = faulty("X MutedWindow .2->2", 0.002, 10.0, Bar::AbortedWithin(60));
-                s.traffic.once = Once::MutedWindow;
-                s
-            },
-            {
-                let mut s = faulty("X MutedWindow 2->4", 0.02, 2.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::MutedWindow;
-                s
-            },
-            {
-                let mut s = healthy(
-                    "X Never incident 50% skew 1.1",
-                    0.002,
-                    Pattern::Incident { from: 600, until: 900, rate: 0.5 },
-                );
-                s.traffic.skew = 1.1;
-                s.traffic.once = Once::Never;
-                s
-            },
-            {
-                let mut s = healthy("X Never 500rps 0.8", 0.02, Pattern::Independent);
-                s.traffic.rps = 500.0;
-                s.traffic.once = Once::Never;
-                s
-            },
-            {
-                let mut s = healthy("X Never storms 10", 0.02, Pattern::Storms(10.0));
-                s.traffic.once = Once::Never;
-                s
-            },
-            {
-                let mut s = faulty("X Never .2->2", 0.002, 10.0, Bar::AbortedWithin(60));
-                s.traffic.once = Once::Never;
-                s
-            },
-            {
-                let mut s = faulty("X Never 2->4", 0.02, 2.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::Never;
-                s
-            },
-            {
-                let mut s = faulty("X Never skew0 2->4", 0.02, 2.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::Never;
-                s.traffic.skew = 0.0;
-                s
-            },
-            {
-                let mut s = faulty("X Never skew0 .2->2", 0.002, 10.0, Bar::AbortedWithin(180));
-                s.traffic.once = Once::Never;
-                s.traffic.skew = 0.0;
-                s
-            },
-            healthy("healthy, 2 %, diurnal", 0.02, Pattern::Diurnal),
-            Self {
-                release: Release::Default,
-                runs: 300,
-                ..healthy("healthy, 2 %, five steps", 0.02, Pattern::Independent)
-            },
-            faulty("0.2 % -> 2 %", 0.002, 10.0, Bar::AbortedWithin(60)),
-            faulty("2 % -> 4 %", 0.02, 2.0, Bar::AbortedWithin(180)),
-            Self {
-                bar: Bar::None,
-                ..healthy(
-                    "healthy, 1 % after 60 s of 3 %",
-                    0.01,
-                    Pattern::ColdStart { seconds: 60, factor: 3.0 },
-                )
-            },
-            latency("healthy latency", 1.0, Bar::Stopped(0.01)),
-            latency("+50 % latency", 1.5, Bar::StoppedWithin(120)),
+            Self { runs: 300, ..healthy("healthy, 2 %, diurnal", 0.02, Pattern::Diurnal) },
+            Self::new("healthy, 2 %, 500 rps", Bar::Aborted(0.01), 200, Traffic { rps: 500.0, ..steady }),
+            Self::new("healthy, 2 %, incident, busy clients", Bar::Aborted(0.01), 300, uneven),
+            Self { release: Release::Default, ..five },
+            Self::timed("healthy latency", 1.0, Bar::Stopped(0.01)),
         ]
+    }
+
+    /// Releases that have to be stopped.
+    fn faulty() -> Vec<Self> {
+        let faulty = |name, base, ratio, within| {
+            Self::new(name, Bar::AbortedWithin(within), 1_000, traffic(base, ratio, Pattern::Independent))
+        };
+        vec![
+            faulty("0.2 % -> 2 %", 0.002, 10.0, 60),
+            faulty("2 % -> 4 %", 0.02, 2.0, 180),
+            Self::timed("+50 % latency", 1.5, Bar::StoppedWithin(120)),
+        ]
+    }
+
+    /// What is only looked at: a new version that fails while it warms up, and storms of which every error counts.
+    fn curious() -> Vec<Self> {
+        let cold = Pattern::ColdStart { seconds: 60, factor: 3.0 };
+        let raw = Traffic { once: Once::Never, ..traffic(0.02, 1.0, Pattern::Storms(3.0)) };
+        vec![
+            Self::new("1 %, at first 3 % for 60 s", Bar::None, 300, traffic(0.01, 1.0, cold)),
+            Self::new("healthy, 2 %, storms of 3, raw", Bar::None, 300, raw),
+        ]
+    }
+
+    fn timed(name: &'static str, slower: f64, bar: Bar) -> Self {
+        let traffic = Traffic { slower: Some(slower), ..traffic(0.002, 1.0, Pattern::Independent) };
+        Self { release: Release::TenthWithLatency, ..Self::new(name, bar, 300, traffic) }
     }
 
     fn new(name: &'static str, bar: Bar, runs: u64, traffic: Traffic) -> Self {
@@ -310,7 +162,7 @@ impl Scenario {
 }
 
 fn traffic(base: f64, ratio: f64, errors: Pattern) -> Traffic {
-    Traffic { rps: 50.0, base, ratio, errors, clients: 2_000, skew: 0.8, slower: None, once: Once::Window }
+    Traffic { rps: 50.0, base, ratio, errors, clients: 2_000, skew: 0.8, slower: None, once: Once::UntilCalm }
 }
 
 // === impl Release ===

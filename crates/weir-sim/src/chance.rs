@@ -15,12 +15,6 @@ impl Chance {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// Another source that this one decides, so that two parts of a world do not disturb each other.
-    #[must_use]
-    pub fn branch(&mut self) -> Self {
-        Self(self.0.fork())
-    }
-
     /// Between 0 and 1.
     pub fn share(&mut self) -> f64 {
         self.0.f64()

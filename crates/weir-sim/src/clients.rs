@@ -44,9 +44,9 @@ impl Clients {
         Self((1..=count.max(1)).map(client).collect())
     }
 
-    /// Each of them.
-    pub fn all(&self) -> &[Client] {
-        &self.0
+    /// How much one of them sends, by its position.
+    pub fn activity(&self, position: u32) -> f64 {
+        self.0.get(position as usize).map_or(0.0, |client| client.activity)
     }
 
     /// Those with buckets below a weight in basis points, and the others.
@@ -82,16 +82,12 @@ impl Arm {
         if self.members.is_empty() { 0.0 } else { self.even / self.activity() }
     }
 
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Whose request one is.
-    pub fn draw(&self, chance: &mut Chance) -> Option<u32> {
+    /// Whose request one is, and how much that client sends.
+    pub fn draw(&self, chance: &mut Chance) -> Option<(u32, f64)> {
         let at = chance.share() * self.activity();
-        let member = self.sums.partition_point(|sum| *sum <= at);
-        self.members.get(member.min(self.members.len().saturating_sub(1))).copied()
+        let member = self.sums.partition_point(|sum| *sum <= at).min(self.members.len().saturating_sub(1));
+        let before = member.checked_sub(1).map_or(0.0, |before| self.sums[before]);
+        Some((*self.members.get(member)?, self.sums[member] - before))
     }
 }
 
@@ -115,7 +111,8 @@ mod tests {
         let mut chance = Chance::new(2);
         let clients = Clients::new(100, 1.0, &mut chance);
         let (all, nobody) = clients.divided(10_000);
-        let first = (0..5_000).filter(|_| all.draw(&mut chance) == Some(0)).count();
+        let first =
+            (0..5_000).filter(|_| all.draw(&mut chance).is_some_and(|(client, _)| client == 0)).count();
         assert!((800..1_200).contains(&first), "{first} of 5000, and 1/5.19 are expected");
         assert_eq!(nobody.draw(&mut chance), None);
     }

@@ -9,8 +9,10 @@ use crate::{
     clients::{Arm, Clients},
 };
 
-/// An error of a client is counted once in so many seconds, as proxies do.
-const ONCE_IN: u64 = 10;
+/// A client without an error for so many seconds is calm.
+const CALM: u64 = 10;
+/// How often a client that counts is looked for.
+const ATTEMPTS: usize = 20;
 /// How many of the requests are a client's first.
 const FIRST: f64 = 0.02;
 /// The length of a simulated day. A release sees a good part of it.
@@ -36,22 +38,17 @@ pub struct Traffic {
     pub skew: f64,
     /// How many times as long the new version takes; nothing is timed if absent.
     pub slower: Option<f64>,
-    /// When an error of a client counts once more.
+    /// How proxies count the errors of one client.
     pub once: Once,
 }
 
-/// When an error of a client counts once more.
+/// How proxies count the errors of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Once {
-    /// In the next ten seconds on the clock, as proxies do it.
-    Window,
-    /// After ten seconds without an error of this client.
-    Calm,
-    /// After ten seconds without an error of this client, and none of its requests count until then.
-    Muted,
-    /// Muted until the next ten seconds on the clock.
-    MutedWindow,
-    /// Always.
+    /// After an error, nothing of the client counts, neither requests nor errors, until it has had none for ten
+    /// seconds. So errors are expected to be their share of requests, however busy some clients are.
+    UntilCalm,
+    /// Every error counts.
     Never,
 }
 
@@ -91,11 +88,11 @@ pub struct Sent {
     pub counted: u64,
     /// Those that failed.
     pub errors: u64,
-    /// Clients with an error, each once in ten seconds.
+    /// Errors that proxies count.
     pub clients: u64,
     /// Requests of clients with even keys.
     pub even_requests: u64,
-    /// Those of these clients that had an error.
+    /// Of the counted errors, those of these clients.
     pub even_clients: u64,
     /// Clients that came for the first time.
     pub cohorts: u64,
@@ -130,11 +127,22 @@ pub struct Stream {
 #[derive(Clone, Debug, Default)]
 struct Lane {
     arm: Arm,
-    /// When an error of a client was seen last.
-    failed: BTreeMap<u32, u64>,
-    muted: f64,
+    /// Clients that do not count, and when they had their last error.
+    muted: BTreeMap<u32, u64>,
+    /// How much they would send.
+    missing: f64,
     /// Clients that try again, and how often they will.
     storms: Vec<(u32, u64)>,
+}
+
+/// What a lane needs to know of a second.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    second: u64,
+    /// Requests to be expected.
+    mean: f64,
+    /// The share that fails.
+    rate: f64,
 }
 
 // === impl Stream ===
@@ -167,8 +175,8 @@ impl Stream {
 
     /// What happens in the next second.
     pub fn next_second(&mut self) -> Second {
-        self.canary.forget(self.traffic.once, self.second, &self.clients);
-        self.stable.forget(self.traffic.once, self.second, &self.clients);
+        self.canary.calm_down(self.second, &self.clients);
+        self.stable.calm_down(self.second, &self.clients);
         let common = self.common_rate();
         let all = self.canary.arm.activity() + self.stable.arm.activity();
         let canary_rate = common * self.ratio();
@@ -176,8 +184,7 @@ impl Stream {
         let second = *second;
         let mut send = |lane: &mut Lane, rate: f64, slower: f64| {
             let mean = traffic.rps * lane.arm.activity() / all;
-            let mut sent = lane.send(chance, traffic, mean, rate.min(1.0), second);
-            lane.mark_even(chance, &mut sent);
+            let mut sent = lane.send(chance, traffic, Now { second, mean, rate: rate.min(1.0) });
             if traffic.slower.is_some() {
                 sent.bins = (0..sent.requests).map(|_| took(chance, slower)).collect();
             }
@@ -222,72 +229,124 @@ fn took(chance: &mut Chance, slower: f64) -> usize {
 // === impl Lane ===
 
 impl Lane {
-    fn forget(&mut self, once: Once, now: u64, clients: &Clients) {
-        match once {
-            Once::Window | Once::MutedWindow if now.is_multiple_of(ONCE_IN) => self.failed.clear(),
-            Once::Window | Once::MutedWindow => {}
-            Once::Calm | Once::Muted => self.failed.retain(|_, last| now - *last < ONCE_IN),
-            Once::Never => self.failed.clear(),
+    fn send(&mut self, chance: &mut Chance, traffic: &Traffic, now: Now) -> Sent {
+        let mut sent = Sent { requests: chance.poisson(now.mean), ..Sent::default() };
+        let muted = chance.binomial(sent.requests, self.missing / self.arm.activity().max(f64::MIN_POSITIVE));
+        sent.counted = sent.requests - muted;
+        if let Pattern::Storms(length) = traffic.errors {
+            self.rage(chance, &mut sent, now, length);
+        } else {
+            let errors = chance.binomial(sent.counted, now.rate);
+            sent.errors = errors + chance.binomial(muted, now.rate);
+            self.fail(chance, &mut sent, now.second, errors);
         }
-        self.muted = self.failed.keys().map(|c| clients.all()[*c as usize].activity).sum();
-    }
-
-    fn send(&mut self, chance: &mut Chance, traffic: &Traffic, mean: f64, rate: f64, second: u64) -> Sent {
-        let mut sent = Sent { requests: chance.poisson(mean), ..Sent::default() };
-        let muted = matches!(traffic.once, Once::Muted | Once::MutedWindow);
-        let mute = if muted { chance.binomial(sent.requests, self.muted / self.arm.activity()) } else { 0 };
-        sent.counted = sent.requests - mute;
-        match traffic.errors {
-            Pattern::Storms(length) => self.rage(chance, &mut sent, rate, length, second),
-            _ => {
-                let errors = chance.binomial(sent.counted, rate);
-                sent.errors = errors + chance.binomial(mute, rate);
-                for _ in 0..errors {
-                    let before = sent.clients;
-                    for _ in 0..20 {
-                        self.fail(chance, &mut sent, second);
-                        if sent.clients > before || !muted {
-                            break;
-                        }
-                    }
-                    if muted && sent.clients == before {
-                        sent.counted -= 1;
-                    }
-                }
-            }
+        if traffic.once == Once::Never {
+            self.muted.clear();
+            (sent.counted, sent.clients) = (sent.requests, sent.errors);
         }
+        let even = self.arm.even_share();
+        sent.even_requests = chance.binomial(sent.counted, even);
+        sent.even_clients = chance.binomial(sent.clients, even).min(sent.even_requests);
         sent
     }
 
-    /// The share of failures is the same, but they come from few clients.
-    fn rage(&mut self, chance: &mut Chance, sent: &mut Sent, rate: f64, length: f64, second: u64) {
-        for _ in 0..chance.binomial(sent.requests, rate / length) {
-            if let Some(client) = self.arm.draw(chance) {
+    /// The share of failures is the same, but they come from few clients, who try again every second.
+    fn rage(&mut self, chance: &mut Chance, sent: &mut Sent, now: Now, length: f64) {
+        for _ in 0..chance.binomial(sent.requests, now.rate / length) {
+            if let Some((client, _)) = self.arm.draw(chance) {
                 self.storms.push((client, chance.gap(1.0 / length)));
             }
         }
-        for position in (0..self.storms.len()).rev() {
-            let (client, left) = self.storms[position];
+        let mut storms = std::mem::take(&mut self.storms);
+        for (client, left) in &mut storms {
             sent.errors += 1;
-            sent.clients += u64::from(self.failed.insert(client, second).is_none());
-            self.storms[position].1 = left - 1;
-            if left == 1 {
-                self.storms.swap_remove(position);
-            }
+            sent.clients += u64::from(self.muted.insert(*client, now.second).is_none());
+            *left -= 1;
         }
+        storms.retain(|(_, left)| *left > 0);
+        self.storms = storms;
         sent.requests = sent.requests.max(sent.errors);
         sent.counted = sent.counted.max(sent.clients);
     }
 
-    fn fail(&mut self, chance: &mut Chance, sent: &mut Sent, second: u64) {
-        let client = self.arm.draw(chance);
-        sent.clients += u64::from(client.is_some_and(|client| self.failed.insert(client, second).is_none()));
+    /// Errors of clients that count when the second begins, one moment after the other. Once a client has failed,
+    /// what else it sends within the second counts as little as its other errors.
+    fn fail(&mut self, chance: &mut Chance, sent: &mut Sent, second: u64, errors: u64) {
+        let mut moments: Vec<f64> = (0..errors).map(|_| chance.share()).collect();
+        moments.sort_unstable_by(f64::total_cmp);
+        let mut mute = 0;
+        for moment in moments {
+            let Some(client) = self.draw_counted(chance, second) else { continue };
+            if self.muted.insert(client.0, second).is_none() {
+                sent.clients += 1;
+                mute += chance.binomial(sent.counted, client.1 / self.arm.activity() * (1.0 - moment));
+            }
+        }
+        sent.counted = sent.counted.saturating_sub(mute).max(sent.clients);
     }
 
-    /// Halves of the clients are as alike as chance makes them.
-    fn mark_even(&self, chance: &mut Chance, sent: &mut Sent) {
-        let even = self.arm.even_share();
-        sent.even_requests = chance.binomial(sent.counted, even);
-        sent.even_clients = chance.binomial(sent.clients, even).min(sent.even_requests);
+    /// A client that counted when the second began, and how much it sends.
+    fn draw_counted(&self, chance: &mut Chance, second: u64) -> Option<(u32, f64)> {
+        let counts = |client: &(u32, f64)| self.muted.get(&client.0).is_none_or(|last| *last == second);
+        (0..ATTEMPTS).find_map(|_| self.arm.draw(chance).filter(counts))
+    }
+
+    fn calm_down(&mut self, second: u64, clients: &Clients) {
+        self.muted.retain(|_, last| second - *last < CALM);
+        self.missing = self.muted.keys().map(|client| clients.activity(*client)).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(errors: Pattern, once: Once) -> (f64, f64) {
+        let traffic = Traffic {
+            rps: 200.0,
+            base: 0.02,
+            ratio: 1.0,
+            errors,
+            clients: 300,
+            skew: 1.1,
+            slower: None,
+            once,
+        };
+        let mut stream = Stream::new(traffic, Chance::new(5));
+        stream.divide(3_000);
+        let mut sums = [0_u64; 4];
+        for _ in 0..3_000 {
+            let Second { canary, stable } = stream.next_second();
+            for sent in [canary, stable] {
+                for (sum, more) in
+                    sums.iter_mut().zip([sent.errors, sent.requests, sent.clients, sent.counted])
+                {
+                    *sum += more;
+                }
+            }
+        }
+        let [errors, requests, clients, counted] = sums.map(real);
+        (errors / requests, clients / counted)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    fn real(count: u64) -> f64 {
+        count as f64
+    }
+
+    #[test]
+    fn busy_clients_do_not_bend_the_share_of_errors() {
+        let (raw, counted) = shares(Pattern::Independent, Once::UntilCalm);
+        assert!((raw - 0.02).abs() < 0.001, "{raw}");
+        assert!((counted - 0.02).abs() < 0.001, "{counted}");
+    }
+
+    #[test]
+    fn a_storm_is_one_error() {
+        let (raw, counted) = shares(Pattern::Storms(10.0), Once::UntilCalm);
+        assert!((raw - 0.02).abs() < 0.003, "{raw}");
+        assert!(counted < 0.004, "{counted}");
+        let (raw, counted) = shares(Pattern::Storms(10.0), Once::Never);
+        assert!((raw - counted).abs() < 1e-9, "{raw} {counted}");
     }
 }

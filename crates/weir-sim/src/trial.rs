@@ -49,7 +49,7 @@ impl Trial {
     /// A release that begins now.
     pub fn new(spec: Spec, traffic: Traffic, seed: u64) -> Self {
         let proxy = Proxy { boot: "1".into(), ..Proxy::default() };
-        let seen = Observation {
+        let observed = Observation {
             stable: version("r1"),
             canary: version("r2"),
             proxies: BTreeMap::from([(PROXY.into(), Some(proxy))]),
@@ -57,7 +57,7 @@ impl Trial {
         };
         let stream = Stream::new(traffic, Chance::new(seed));
         let (state, now, last) = (State::default(), Timestamp::UNIX_EPOCH, Second::default());
-        Self { spec, state, seen, now, stream, exposed: 0, last }
+        Self { spec, state, seen: observed, now, stream, exposed: 0, last }
     }
 
     /// Runs it until Weir ends it or so many seconds have passed with the new version under traffic; how it
@@ -75,7 +75,9 @@ impl Trial {
                 self.exposed += 1;
             }
             if self.exposed > 0 {
-                watchers.iter_mut().for_each(|(watcher, ending)| self.show(watcher, ending));
+                for (watcher, ending) in &mut watchers {
+                    self.show(watcher, ending);
+                }
             }
             let decided = watchers.iter().all(|(_, ending)| *ending != Ending::Passed);
             if decided && weir != Ending::Passed {
@@ -128,11 +130,13 @@ impl Trial {
         // Preparing and dividing take no time of their own here.
         for _ in 0..3 {
             self.state = plan(&self.spec, &self.state, &self.seen, self.now).next;
-            if !matches!(&self.state.phase, Phase::Running { step } if step.stage != StepStage::Routing) {
-                break;
-            }
-            if matches!(&self.state.phase, Phase::Running { step } if matches!(step.stage, StepStage::Baking { .. }))
-            {
+            let waits = match &self.state.phase {
+                Phase::Running { step } => {
+                    matches!(step.stage, StepStage::Baking { .. } | StepStage::Routing)
+                }
+                _ => true,
+            };
+            if waits {
                 break;
             }
         }

@@ -18,7 +18,7 @@ pub(crate) struct Overlays {
 }
 
 /// When a release was created, and, where nothing says so, where it was read; the smaller is the older.
-pub type Age = (Option<Box<str>>, u64);
+pub(crate) type Age = (Option<Box<str>>, u64);
 
 /// A release lies over a rule of a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,8 @@ pub(crate) struct Laid {
 /// What a release lies over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlaid {
+    /// Whether another installation serves its routes, and this one none of them.
+    pub foreign: bool,
     /// What is wrong with its routes, in sentences.
     pub faults: Vec<String>,
     /// The versions that its routes name, as people wrote them.

@@ -4,7 +4,7 @@ use std::{env, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{arguments::UNUSABLE, controller, demo, explain, lint, output, proxy, serve, status};
+use crate::{arguments::UNUSABLE, controller, demo, explain, lint, output, proxy, release, serve, status};
 
 /// The name of a kubectl plugin.
 const PLUGIN: &str = "kubectl-weir";
@@ -27,6 +27,7 @@ enum Verb {
     Controller(controller::Arguments),
     Proxy(proxy::Arguments),
     Status(status::Arguments),
+    Release(release::Arguments),
 }
 
 /// Runs the program with the arguments of the process.
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Verb::Controller(arguments) => controller::run(arguments),
         Verb::Proxy(arguments) => proxy::run(arguments),
         Verb::Status(arguments) => status::run(&arguments),
+        Verb::Release(arguments) => release::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         output::note(format_args!("weir: {error:#}"));

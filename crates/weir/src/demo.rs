@@ -1,19 +1,28 @@
-//! `weir demo`: both gray-release scenarios, with real requests through the real listener.
+//! `weir demo`: both gray-release scenarios from the first request to the old version offline, with real requests
+//! through the real listener, and what becomes of a new version that misbehaves.
 //!
 //! ```text
-//! scenario (phases as data) ─► stage: manifests ─► Runtime (as in serve) ─► Origin old, Origin new
-//!                                │                     ▲
-//!                                └─► load ─ requests ──┘ ─► tally ─► verdict
+//! story (a Release, clients, a fault) ─► stage: folder ─► Runtime (as in serve) ─► Origin old, Origin new
+//!                                          │  ▲ Board ─► screen       ▲
+//!                                          └─► load, streams ─────────┘ ─► records, events ─► spans ─► verdict
 //! ```
+//! Nothing is taken on trust: every request is recorded, and judged afterwards by the moments at which the release
+//! says that a change began and that it was in force.
 
 mod client;
+mod crowd;
+mod fault;
 mod load;
 mod manifests;
 mod origin;
-mod scenario;
+mod record;
 mod screen;
+mod spans;
 mod stage;
-mod tally;
+mod story;
+mod streams;
+mod table;
+mod tale;
 mod verdict;
 
 use std::{process::ExitCode, time::Instant};
@@ -22,34 +31,41 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::output;
-use scenario::Scenario;
+use fault::Fault;
 use screen::Screen;
 use stage::Stage;
+use story::Story;
 use verdict::Verdict;
 
 /// How many threads play clients and origins.
 const PLAYERS: usize = 2;
 
-/// Show a gray release by header, cookie and query parameter, and one by weight, with real traffic.
+/// Show two gray releases from start to end with real traffic, or the rollback of a faulty one.
 ///
-/// Starts an old and a new version of two services, serves manifests for them from a temporary folder,
-/// sends requests without a pause, edits the manifests until the new version has everything, takes the
-/// old one offline, and compares what was asked with what was measured. Needs nothing but this program.
+/// Starts an old and a new version of a service, serves manifests for them from a temporary folder, and sends
+/// requests without a pause. Then it writes one Release and touches nothing more: first those with foo=bar in a
+/// header or cookie get the new version, or 20 % of all clients; then everybody; then the old version goes offline
+/// and is stopped. Every request is recorded and compared with what was asked. Needs nothing but this program.
 ///
-/// Exit code: 0 if every figure holds and no request failed, otherwise 1.
+/// Exit code: 0 if every figure holds and no request failed; with --fault, if the release was rolled back and no
+/// request failed after that. Otherwise 1.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: weir demo")]
+#[command(after_help = "Examples:\n  weir demo\n  weir demo --fault errors")]
 pub(crate) struct Arguments {
+    /// Let the new version misbehave after the first step, and show how the release is rolled back.
+    #[arg(long, value_name = "KIND")]
+    fault: Option<Fault>,
+
     /// Print the result as one JSON object, and progress on standard error.
     #[arg(long)]
     json: bool,
 
-    /// Divide the time that each phase lasts by this much; the fewest requests stay.
+    /// Divide the times in the manifests by this much. They are shown, and kept, as they are then.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
 }
 
-/// Plays both scenarios.
+/// Plays both scenarios, or a fault.
 ///
 /// # Errors
 /// When there is no temporary folder, no free port, or no standard output.
@@ -61,14 +77,20 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn play(arguments: &Arguments) -> anyhow::Result<Verdict> {
-    let started = Instant::now();
-    let mut rows = Vec::new();
-    for scenario in [Scenario::by_match(), Scenario::by_weight()] {
-        let screen = Screen::new(arguments.json);
-        let stage = Stage::build(&scenario, arguments.speed).await?;
-        rows.extend(stage.play(scenario, &screen).await?);
+    let (started, speed) = (Instant::now(), arguments.speed);
+    let screen = Screen::new(arguments.json);
+    let stories = match arguments.fault {
+        None => vec![Story::by_match(speed), Story::by_weight(speed)],
+        Some(fault) => vec![Story::faulty(fault, speed)],
+    };
+    let mut verdict = Verdict::default();
+    for story in stories {
+        let stage = Stage::build(&story, speed).await?;
+        let tale = Box::pin(stage.play(story, &screen)).await?;
+        verdict.add(&tale);
     }
-    Ok(Verdict { rows, elapsed: started.elapsed() })
+    verdict.elapsed = started.elapsed();
+    Ok(verdict)
 }
 
 fn speed(text: &str) -> Result<f64, String> {

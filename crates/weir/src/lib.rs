@@ -21,6 +21,7 @@ mod findings;
 mod lint;
 mod output;
 mod proxy;
+mod release;
 mod releases;
 mod runtime;
 mod serve;

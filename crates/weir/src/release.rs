@@ -43,7 +43,7 @@ use weir_crd::text::Period;
 
 /// Watch releases, and steer them.
 ///
-/// In a cluster these verbs read Release objects and make ReleaseAction objects, with the rights of the
+/// In a cluster these verbs read `Release` objects and make `ReleaseAction` objects, with the rights of the
 /// kubeconfig's user. With --server they ask a Weir that serves files (`weir serve`) at its admin listener.
 #[derive(Debug, Args)]
 #[command(

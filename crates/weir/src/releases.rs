@@ -36,7 +36,7 @@ pub(crate) use store::{States, Store};
 use crate::source::Source;
 
 /// How often releases are looked at when nothing happens.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Where releases are kept, and what is called when a version is offline.
 #[derive(Clone, Debug, Default)]

@@ -47,8 +47,8 @@ impl Runtime {
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
         let watch = Watch::new(roots.clone());
-        let (store, states) = Store::open(releases.state.clone())?;
-        let mut source = Source::new(roots, reading).with_states(states);
+        let (store, stored) = Store::open(releases.state.clone())?;
+        let mut source = Source::new(roots, reading).with_states(stored);
         let delta = source.refresh().map_err(|broken| unreadable(&broken))?;
         let proxy = Arc::new(Proxy::start(proxy, &delta.unwrap_or_default())?);
         status.in_force(source.findings());

@@ -22,7 +22,7 @@ spec:
 const PAIR: &str = include_str!("../../../weir-translate/tests/golden/tls/two-secrets.in.yaml");
 const NO_PAIR: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: { name: pair, namespace: a }\ntype: kubernetes.io/tls\n";
-const KINDS: [&str; 5] = ["Ingress", "IngressClass", "Service", "EndpointSlice", "ConfigMap"];
+const KINDS: [&str; 6] = ["Ingress", "IngressClass", "Service", "EndpointSlice", "Release", "ConfigMap"];
 
 /// An index on a task of its own.
 struct World {

@@ -161,41 +161,4 @@ fn explain(error: kube::Error, verb: &str, plural: &str, namespace: Option<&str>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(fields: Value) -> Option<ReleaseEvent> {
-        let mut event = json!({ "metadata": {}, "involvedObject": {} });
-        for (name, value) in fields.as_object().into_iter().flatten() {
-            event[name] = value.clone();
-        }
-        told(serde_json::from_value(event).unwrap())
-    }
-
-    #[test]
-    fn events_tell_when_they_happened_last() {
-        let read = event(json!({
-            "type": "Warning", "reason": "Held", "message": "The release is held.",
-            "firstTimestamp": "2026-03-01T10:00:00Z", "lastTimestamp": "2026-03-01T11:00:00Z",
-        }));
-        let expected = ReleaseEvent {
-            at: "2026-03-01T11:00:00Z".parse().unwrap(),
-            warning: true,
-            reason: "Held".into(),
-            message: "The release is held.".into(),
-        };
-        assert_eq!(read, Some(expected));
-        let newer = event(json!({ "type": "Normal", "eventTime": "2026-03-01T12:00:00.000000Z" })).unwrap();
-        assert_eq!((newer.at.to_string().as_str(), newer.warning), ("2026-03-01T12:00:00Z", false));
-        assert_eq!(event(json!({ "message": "never" })), None);
-    }
-
-    #[test]
-    fn objects_say_what_they_are() {
-        let object = DynamicObject::new("shop", &resource("Release", "releases")).data(json!({ "spec": {} }));
-        let value = value(DynamicObject { types: None, ..object }, "Release").unwrap();
-        assert_eq!(value["apiVersion"], "weir.dev/v1alpha1");
-        assert_eq!(value["kind"], "Release");
-        assert_eq!(value["metadata"]["name"], "shop");
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ mod install;
 mod measure;
 mod outage;
 mod proxies;
+mod releases;
 mod rollout;
 mod status;
 mod steady;
@@ -28,6 +29,8 @@ const CASES: &[Case] = &[
     Case::new("rolling-update-exit", |stage| Box::pin(rollout::without_farewell(stage))),
     Case::new("chart-upgrade", |stage| Box::pin(proxies::upgraded(stage))),
     Case::new("proxies-restarted", |stage| Box::pin(proxies::restarted(stage))),
+    Case::new("release-completed", |stage| Box::pin(releases::completed(stage))),
+    Case::new("release-aborted", |stage| Box::pin(releases::aborted(stage))),
     Case::new("leader-killed", |stage| Box::pin(controllers::leader_killed(stage))),
     Case::new("install", |stage| Box::pin(install::scenarios(stage))),
     Case::new("rolling-update-prestop", |stage| Box::pin(rollout::with_pre_stop(stage))),

@@ -10,7 +10,7 @@ use weir_model::{
     duration_bins::{BINS, bin_of},
 };
 
-use super::errors::{Counts, Errors};
+use super::errors::Errors;
 use crate::{backend::Gauges, metrics::Cell};
 
 /// Which try of which release.
@@ -25,14 +25,14 @@ pub(super) struct ReleaseId {
 #[derive(Debug)]
 pub(super) struct Counters {
     id: ReleaseId,
+    start: Instant,
     versions: [VersionCounters; 2],
-    /// Taken for errors only.
-    errors: Mutex<Errors>,
 }
 
 #[derive(Debug)]
 struct VersionCounters {
     slots: Box<[Slot]>,
+    errors: Errors,
     backends: Mutex<Vec<Serving>>,
 }
 
@@ -95,11 +95,14 @@ impl Attempt {
 // === impl Version ===
 
 impl Version {
-    /// Counts an attempt that has ended.
+    /// Counts an attempt that has ended, unless its client is muted.
     pub(crate) fn ended(&self, thread: usize, attempt: &Attempt, now: Instant) {
-        self.slot(thread).count(attempt);
+        let now = now.saturating_duration_since(self.counters.start);
+        let (slot, errors) = (self.slot(thread), &self.of_role().errors);
         if attempt.error {
-            self.counters.errors().count(self.role, attempt, now);
+            errors.count(attempt, now, || slot.count(attempt));
+        } else if !errors.is_muted(attempt, now) {
+            slot.count(attempt);
         }
     }
 
@@ -109,7 +112,11 @@ impl Version {
     }
 
     fn slot(&self, thread: usize) -> &Slot {
-        &self.counters.versions[self.role as usize].slots[thread]
+        &self.of_role().slots[thread]
+    }
+
+    fn of_role(&self) -> &VersionCounters {
+        &self.counters.versions[self.role as usize]
     }
 }
 
@@ -118,7 +125,7 @@ impl Version {
 impl Counters {
     pub(super) fn new(id: ReleaseId, threads: usize) -> Self {
         let versions = [(); 2].map(|()| VersionCounters::new(threads));
-        Self { id, versions, errors: Mutex::new(Errors::new(Instant::now())) }
+        Self { id, start: Instant::now(), versions }
     }
 
     /// Takes note of a backend of a version.
@@ -142,19 +149,9 @@ impl Counters {
             name: name.to_string(),
             attempt: *attempt,
             epoch,
-            stable: self.version(Role::Stable),
-            canary: self.version(Role::Canary),
+            stable: self.versions[Role::Stable as usize].read(),
+            canary: self.versions[Role::Canary as usize].read(),
         }
-    }
-
-    fn version(&self, role: Role) -> VersionReading {
-        // Before the attempts, so that no error is seen without its attempt.
-        let errors = self.errors().of(role);
-        self.versions[role as usize].read(errors)
-    }
-
-    fn errors(&self) -> MutexGuard<'_, Errors> {
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,7 +159,8 @@ impl Counters {
 
 impl VersionCounters {
     fn new(threads: usize) -> Self {
-        Self { slots: (0..threads).map(|_| Slot::default()).collect(), backends: Mutex::default() }
+        let slots = (0..threads).map(|_| Slot::default()).collect();
+        Self { slots, errors: Errors::default(), backends: Mutex::default() }
     }
 
     fn backends(&self) -> MutexGuard<'_, Vec<Serving>> {
@@ -173,7 +171,9 @@ impl VersionCounters {
         self.slots.iter().map(|slot| cell(slot).get()).sum()
     }
 
-    fn read(&self, errors: Counts) -> VersionReading {
+    fn read(&self) -> VersionReading {
+        // Before the attempts, so that no error is seen without its attempt.
+        let errors = self.errors.read();
         let mut reading = VersionReading {
             requests: self.sum(|slot| &slot.compared),
             errors: errors.compared,
@@ -182,6 +182,7 @@ impl VersionCounters {
             cohorts: self.sum(|slot| &slot.cohorts),
             even_requests: self.sum(|slot| &slot.even),
             even_errors: errors.even,
+            failures: errors.all,
             durations: self.durations(),
             ..VersionReading::default()
         };

@@ -1,12 +1,14 @@
 //! A version that goes offline: what is kept for it is closed, what lives long is ended politely.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use weir_model::{Delta, ReleaseMark, Retiring, Role, Split, UpstreamProtocol};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+use weir_model::{Delta, ReleaseMark, Retiring, Role, Rule, Split, UpstreamProtocol};
 use weir_testkit::{
     H2Origin, Origin,
     client::{Connection, Target},
@@ -34,13 +36,20 @@ fn detached(epoch: u64, close_per_second: Option<u32>) -> Split {
 }
 
 /// The old version with all traffic, before there is a release.
-async fn before(protocol: UpstreamProtocol, stable: std::net::SocketAddr) -> (World, Origin) {
+async fn before(protocol: UpstreamProtocol, stable: SocketAddr) -> (World, Origin) {
     let new = Origin::start("new").await;
     let mut plain = rule(Split::only(key("app")));
     plain.filters.protocol = protocol;
     let world = World::with(config(), plain, &[stable]);
     world.proxy.apply(&endpoints("new", &[new.addr()]));
     (world, new)
+}
+
+/// What happens on a thread happens in order.
+fn on_one_thread(rule: Rule, stable: SocketAddr, canary: SocketAddr) -> World {
+    let world = World::with(weir_proxy::Config { threads: 1, ..config() }, rule, &[stable]);
+    world.proxy.apply(&endpoints("new", &[canary]));
+    world
 }
 
 fn with(protocol: UpstreamProtocol, split: Split) -> Delta {
@@ -72,15 +81,17 @@ async fn idle_connections_of_a_detached_version_close_without_any_traffic() {
 #[tokio::test]
 async fn a_request_in_flight_ends_well_and_its_connection_is_not_kept() {
     let (old, new) = (Origin::start("old").await, Origin::start("new").await);
-    let world = world(both(mark(1), 0), &[old.addr()], &[new.addr()]);
+    let world = on_one_thread(rule(both(mark(1), 0)), old.addr(), new.addr());
     let mut slow = world.connect().await;
     slow.send("GET /hold HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     old.arrived(1).await;
+    let _clients = connections(&world, 1).await;
+    until(&world, "one is idle", |r| (r.stable.in_flight, r.stable.connections) == (1, 2)).await;
     world.proxy.apply(&route(detached(2, None)));
-    let read = reading(&world);
-    assert_eq!((read.stable.in_flight, read.stable.connections, read.epoch), (1, 1, 2));
+    let read = promptly(until(&world, "that is closed", |r| r.stable.connections == 1)).await;
+    assert_eq!((read.stable.in_flight, read.epoch), (1, 2));
     assert_eq!(connections(&world, 1).await.len(), 1);
-    assert_eq!(old.count(), 1, "nothing new for the old version");
+    assert_eq!(old.count(), 2, "nothing new for the old version");
     old.release();
     assert_eq!(slow.response().await.unwrap().status, 200);
     promptly(until(&world, "gone", |r| (r.stable.in_flight, r.stable.connections) == (0, 0))).await;
@@ -203,6 +214,35 @@ async fn an_event_stream_ends_as_if_its_endpoint_had_ended_it() {
     assert!(ended.status == 200 && ended.body.ends_with(b"\n\n"), "{:?}", ended.body);
     let read = until(&world, "gone", |r| (r.stable.long_lived, r.stable.connections) == (0, 0)).await;
     assert_eq!(read.stable.closed, 2);
+}
+
+/// Half a chunk cannot be followed by the end of the body.
+#[tokio::test]
+async fn an_event_stream_ends_only_between_chunks() {
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let new = Origin::start("new").await;
+    let split = both(mark(1), 0);
+    let world = on_one_thread(rule(split), listener.local_addr().unwrap(), new.addr());
+    let mut clients = Vec::new();
+    let mut endpoints = Vec::new();
+    for (number, chunk) in [(1, &b"c\r\ndata: "[..]), (2, b"6\r\ndata: \r\n")] {
+        let mut client = world.connect().await;
+        client.send("GET /events HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let (mut endpoint, _) = listener.accept().await.unwrap();
+        endpoint.write_all(&[HEAD, chunk].concat()).await.unwrap();
+        until(&world, "both count", |r| r.stable.long_lived == number).await;
+        clients.push(client);
+        endpoints.push(endpoint);
+    }
+    world.proxy.apply(&route(detached(2, Some(1_000))));
+    let whole = clients.pop().unwrap().response().await.unwrap();
+    assert_eq!(whole.text(), "data: ");
+    assert_eq!(reading(&world).stable.closed, 1);
+    endpoints[0].write_all(b"half\n\n\r\n").await.unwrap();
+    let halved = clients.pop().unwrap().response().await.unwrap();
+    assert_eq!(halved.text(), "data: half\n\n");
 }
 
 #[tokio::test]

@@ -86,6 +86,14 @@ async fn ask(world: &World, path: &str, user: &str) -> (u16, String) {
     (response.status, response.text())
 }
 
+fn requests(read: &ReleaseReading) -> u64 {
+    read.stable.requests + read.canary.requests
+}
+
+fn is_idle(read: &ReleaseReading) -> bool {
+    read.stable.in_flight + read.canary.in_flight == 0
+}
+
 fn attempts(version: &VersionReading) -> u64 {
     version.requests + version.other_requests
 }
@@ -166,16 +174,23 @@ async fn two_proxies_and_every_step_agree_on_a_client() {
 }
 
 #[tokio::test]
-async fn an_error_counts_once_per_client_but_each_attempt_counts() {
+async fn of_who_has_an_error_neither_errors_nor_requests_count_for_a_while() {
     let (old, new) = (Origin::start("old").await, Origin::start("new").await);
     let world = world(both(mark(1), 5_000), &[old.addr()], &[new.addr()]);
+    assert_eq!(ask(&world, "/status/503", "one").await.0, 503);
+    ask(&world, "/status/500", "two").await;
+    until(&world, "2 errors", |r| r.stable.errors + r.canary.errors == 2).await;
     for _ in 0..4 {
-        assert_eq!(ask(&world, "/status/503", "one").await.0, 503);
-        ask(&world, "/status/500", "two").await;
+        ask(&world, "/status/503", "one").await;
+        ask(&world, "/", "two").await;
         ask(&world, "/status/404", "three").await;
+        ask(&world, "/", "four").await;
     }
-    let read = until(&world, "12 attempts", |r| r.stable.requests + r.canary.requests == 12).await;
+    let read = until(&world, "10 attempts", |r| is_idle(r) && requests(r) == 10).await;
     assert_eq!(read.stable.errors + read.canary.errors, 2, "{read:#?}");
+    let durations = [read.stable.durations, read.canary.durations].concat();
+    assert_eq!(durations.iter().map(|(_, count)| count).sum::<u64>(), 10);
+    assert_eq!(old.count() + new.count(), 18);
 }
 
 #[tokio::test]
@@ -206,8 +221,9 @@ async fn those_whom_an_override_sends_are_counted_apart() {
         let qa = [("qa", "1"), ("x-user-id", "u")];
         assert_eq!(get(world.http(), "a", "/status/500", &qa).await.unwrap().status, 500);
     }
-    let read = until(&world, "3 attempts", |r| r.canary.other_requests == 3).await;
-    assert_eq!((read.canary.requests, read.canary.errors, read.canary.other_errors), (0, 0, 1));
+    let read = until(&world, "an attempt", |r| is_idle(r) && r.canary.other_errors == 1).await;
+    assert_eq!((read.canary.requests, read.canary.errors, read.canary.other_requests), (0, 0, 1));
+    assert_eq!(new.count(), 3);
 }
 
 /// What the client never saw counts all the same: versions are judged, not the proxy's patience.
@@ -222,8 +238,8 @@ async fn a_reset_that_was_retried_counts_as_an_error() {
     let shaky = shaky.await.unwrap();
     let world = world(both(mark(1), BASIS_POINTS - 1), &[shaky.addr()], &[shaky.addr()]);
     assert_eq!(ask(&world, "/", "u").await.0, 200);
-    let read = until(&world, "2 attempts", |r| r.stable.requests + r.canary.requests == 2).await;
-    assert_eq!(read.stable.errors + read.canary.errors, 1);
+    let read = until(&world, "an attempt", |r| is_idle(r) && requests(r) > 0).await;
+    assert_eq!((requests(&read), read.stable.errors + read.canary.errors), (1, 1));
 }
 
 #[tokio::test]

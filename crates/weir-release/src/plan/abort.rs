@@ -7,19 +7,27 @@ use crate::{
     action::Action,
     observation::Lookup,
     spec::Side,
-    state::{AbortStage, AbortState, Division, OfflineStage, OfflineState, Phase},
+    state::{AbortStage, AbortState, Division, OfflineStage, OfflineState, Phase, Scaled},
     text,
 };
+
+/// How long a write gets to show, in milliseconds.
+const BETWEEN_WRITES: u64 = 5_000;
 
 impl Planner<'_> {
     /// Turns back, wherever the release is. Only where the old version has nothing left that could answer, it
     /// has to come back first: until then the new one serves.
     pub(super) fn go_back(&mut self) {
         self.next.hold = None;
+        // A revision that came meanwhile was turned back as well; only a later one is tried by itself.
+        let revision = self.seen.canary.revision().map(str::to_owned);
+        if let Some(attempt) = self.next.attempt.as_mut().filter(|_| revision.is_some()) {
+            attempt.canary = revision;
+        }
         let offline = match &self.next.phase {
             Phase::Completed { .. } => true,
             Phase::Offlining { offline } => {
-                offline.side == Side::Stable && offline.state == OfflineStage::ScaleDown
+                offline.side == Side::Stable && offline.state >= OfflineStage::ScaleDown
             }
             _ => false,
         };
@@ -44,17 +52,37 @@ impl Planner<'_> {
     /// Lets a workload that was scaled have again what it had.
     pub(super) fn restore(&mut self, side: Side) {
         if let Some(scaled) = self.next.scaled.get_mut(&side) {
-            scaled.to = scaled.from;
+            *scaled = Scaled { to: scaled.from, writes: 0, since: 0, ..*scaled };
         }
     }
 
-    /// Has a workload scaled as the state says, while it is not.
-    pub(super) fn keep_scaled(&mut self, side: Side) {
-        let Some(scaled) = self.next.scaled.get(&side) else { return };
+    /// Has a workload scaled as the state says, while it is not. Every write is counted before it is made, so that
+    /// it ends when somebody undoes them all; returns whether it has.
+    pub(super) fn keep_scaled(&mut self, side: Side) -> bool {
+        let Some(scaled) = self.next.scaled.get_mut(&side) else { return false };
         let replicas = scaled.to;
-        if matches!(&self.seen.version(side).workload, Lookup::Found(found) if found.desired != replicas) {
-            self.actions.push(Action::Scale { side, replicas });
+        scaled.since =
+            scaled.since.saturating_add(u64::try_from(self.passed.elapsed.as_millis()).unwrap_or(u64::MAX));
+        let as_told = match &self.seen.version(side).workload {
+            Lookup::Found(found) => found.desired == replicas,
+            Lookup::Unnamed | Lookup::Missing => true,
+        };
+        if as_told || scaled.writes > 0 && scaled.since < BETWEEN_WRITES {
+            return false;
         }
+        if scaled.is_contested() {
+            return true;
+        }
+        scaled.writes += 1;
+        scaled.since = 0;
+        let undone = scaled.writes > 1;
+        self.actions.push(Action::Scale { side, replicas });
+        if undone {
+            let message =
+                format!("Somebody else scales the {} version; {replicas} are wanted.", side.as_str());
+            self.event(true, "ScaleContested", message);
+        }
+        false
     }
 
     /// Has a workload that is to come back scaled until it once has what it had; then it is its owner's again.
@@ -68,7 +96,11 @@ impl Planner<'_> {
             self.next.scaled.remove(&side);
             self.actions.push(Action::LetGo { side });
         } else {
-            self.keep_scaled(side);
+            let contested = self.keep_scaled(side);
+            if contested {
+                self.next.scaled.remove(&side);
+                self.actions.push(Action::LetGo { side });
+            }
         }
     }
 

@@ -15,6 +15,8 @@ use crate::{
 const HARMFUL: f64 = 2.0;
 /// How sure that evidence has to be.
 const PASS: f64 = 0.05;
+/// The part of a false alarm's chance that the limit of errors has; the comparison has the rest.
+const BY_LIMIT: f64 = 0.1;
 /// How sure the checks of the comparison itself have to be before they hold a release.
 const CHECK: f64 = 0.001;
 
@@ -120,7 +122,7 @@ impl Planner<'_> {
             return None;
         }
         let rate = |requests: u64, errors: u64| 100.0 * ratio(errors, requests);
-        if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= self.fail_at() {
+        if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= self.fail_by_limit_at() {
             return Some(format!(
                 "{} of {} of the new version failed ({:.2} %), which is more than {:.2} %",
                 canary.errors,
@@ -130,7 +132,7 @@ impl Planner<'_> {
             ));
         }
         if evidence.compared.canary.errors < errors.min_errors
-            || evidence.errors.ln_evidence_worse_than(errors.tolerated) < self.fail_at()
+            || evidence.errors.ln_evidence_worse_than(errors.tolerated) < self.fail_by_comparison_at()
         {
             return None;
         }
@@ -148,23 +150,41 @@ impl Planner<'_> {
     }
 
     /// The evidence, in nats, at which a guardrail fails: the chance of a false alarm is divided among those
-    /// that compute with it, and errors have two tests.
+    /// that compute with it.
     fn fail_at(&self) -> f64 {
-        let tests = |watch: &Watch| match watch {
-            Watch::Errors(_) => 2,
-            Watch::Latency(_) => 1,
-            Watch::Pods(_) | Watch::Prometheus(_) => 0,
-        };
-        let guardrails = self.spec.analysis.guardrails.iter().map(|guardrail| tests(&guardrail.watch)).sum();
+        let computes =
+            |guardrail: &&Guardrail| matches!(guardrail.watch, Watch::Errors(_) | Watch::Latency(_));
+        let guardrails = self.spec.analysis.guardrails.iter().filter(computes).count();
+        let guardrails = u32::try_from(guardrails).unwrap_or(u32::MAX);
         Family { alpha: self.spec.analysis.false_abort, guardrails }.threshold()
+    }
+
+    /// The same for the comparison of errors, which has most of what errors have.
+    fn fail_by_comparison_at(&self) -> f64 {
+        self.fail_at() - (1.0 - BY_LIMIT).ln()
+    }
+
+    /// The same for the limit of errors. Where it fails, it fails by far: it needs little.
+    fn fail_by_limit_at(&self) -> f64 {
+        self.fail_at() - BY_LIMIT.ln()
     }
 
     /// What the evidence on errors says.
     pub(super) fn verdict(&self) -> Verdict {
         let Some(evidence) = &self.next.evidence else { return Verdict::Inconclusive };
-        let worse = evidence.errors.ln_evidence_worse_than(1.0);
+        let errors = self.spec.analysis.guardrails.iter().find_map(|guardrail| match &guardrail.watch {
+            Watch::Errors(errors) => Some(errors),
+            _ => None,
+        });
+        let Some(errors) = errors else { return Verdict::Successful };
+        // Without any error there is nothing to compare: then enough requests say enough.
+        let below = evidence.absolute.ln_evidence_below(errors.absolute_max.share());
+        if evidence.canary.errors == 0 && below >= threshold(PASS) {
+            return Verdict::Successful;
+        }
+        let worse = evidence.errors.ln_evidence_worse_than(errors.tolerated);
         let better = evidence.errors.ln_evidence_better_than(HARMFUL);
-        Verdict::of(worse, self.fail_at(), better, threshold(PASS))
+        Verdict::of(worse, self.fail_by_comparison_at(), better, threshold(PASS))
     }
 
     /// How long it takes until the evidence can say yes, at the rate of now.

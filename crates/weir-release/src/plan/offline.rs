@@ -12,10 +12,10 @@ use crate::{
     text,
 };
 
-/// How often somebody may scale a version up again before it is left to them.
-const CONTESTS: u32 = 2;
 /// How long half of the pods have to do before the others go.
 const STAGE: Duration = Duration::from_secs(5);
+/// How long a workload is being let go of.
+const LEAVE: Duration = Duration::from_secs(1);
 
 impl Planner<'_> {
     /// Begins to take a version offline.
@@ -37,6 +37,7 @@ impl Planner<'_> {
             OfflineStage::LongLived => self.long_lived(&mut offline),
             OfflineStage::VerifyZero => self.verify_zero(&mut offline),
             OfflineStage::ScaleDown => self.scale_down(&mut offline),
+            OfflineStage::LetGo => self.leave(&mut offline),
         };
         if over == Decided::Yes {
             return self.finish(offline.side);
@@ -115,7 +116,7 @@ impl Planner<'_> {
             return Decided::No;
         }
         let grace = self.spec.offline.long_lived;
-        let connections = text::count(left, "WebSocket or stream");
+        let connections = format!("{left} WebSockets or streams");
         if offline.elapsed < grace {
             let until = text::duration(grace.saturating_sub(offline.elapsed));
             self.wait(format!("{connections} to end; in {until} they are asked to"));
@@ -145,7 +146,7 @@ impl Planner<'_> {
         if offline.elapsed >= wanted && open == 0 {
             offline.state = OfflineStage::ScaleDown;
         } else if open > 0 {
-            self.wait(format!("{} to close", text::count(open, "connection or request")));
+            self.wait(format!("{open} requests or connections to its endpoints to end"));
         } else {
             self.wait(format!(
                 "{} without any request",
@@ -182,29 +183,38 @@ impl Planner<'_> {
     fn scale_down(&mut self, offline: &mut OfflineState) -> Decided {
         let side = offline.side;
         let keep = match self.spec.offline.scale_down {
-            ScaleDown::None => return Decided::Yes,
-            ScaleDown::Annotate => return self.retire(side),
+            ScaleDown::None => return let_go(offline, false),
+            ScaleDown::Annotate => return let_go(offline, true),
             ScaleDown::Scale { keep } => keep,
         };
-        let Lookup::Found(found) = &self.seen.version(side).workload else { return Decided::Yes };
+        let Lookup::Found(found) = &self.seen.version(side).workload else { return let_go(offline, false) };
         if let Some(scaler) = found.scaler.as_ref().filter(|scaler| scaler.wakes) {
             let message = format!("{} would scale it up again, so it is only marked.", scaler.name);
             self.event(true, "ScalerWakes", message);
-            return self.retire(side);
+            return let_go(offline, true);
         }
-        if self.is_contested(offline, found.desired) {
-            return self.retire(side);
-        }
-        let scaled = self.next.scaled.get(&side).copied();
-        match scaled {
-            None if found.desired <= keep => return Decided::Yes,
-            None => self.scale(side, found.desired, half(found.desired, keep)),
-            Some(scaled) if found.desired == scaled.to && scaled.to <= keep => return Decided::Yes,
-            Some(scaled) if found.desired == scaled.to && offline.elapsed >= STAGE => {
+        let (desired, ready) = (found.desired, found.ready);
+        let settled = offline.elapsed >= STAGE && ready <= desired;
+        match self.next.scaled.get(&side).copied() {
+            None if desired <= keep => return let_go(offline, false),
+            None => self.scale(side, desired, half(desired, keep)),
+            // Whoever restores it at once is seen before it counts as offline.
+            Some(scaled) if desired == scaled.to && scaled.to <= keep && settled => {
+                return let_go(offline, false);
+            }
+            Some(scaled) if desired == scaled.to && scaled.to > keep && settled => {
                 offline.elapsed = Duration::ZERO;
                 self.scale(side, scaled.from, keep);
             }
-            Some(_) => self.keep_scaled(side),
+            Some(scaled) => {
+                if desired != scaled.to {
+                    offline.elapsed = Duration::ZERO;
+                }
+                if self.keep_scaled(side) {
+                    offline.contested = true;
+                    return let_go(offline, true);
+                }
+            }
         }
         self.wait("the workload to have fewer pods");
         Decided::No
@@ -212,31 +222,25 @@ impl Planner<'_> {
 
     /// The intent; the act follows from it, once it is stored.
     fn scale(&mut self, side: Side, from: u32, to: u32) {
-        self.next.scaled.insert(side, Scaled { from, to, reached: false });
+        self.next.scaled.insert(side, Scaled { from, to, writes: 0, since: 0 });
         self.wait("the change to be stored");
     }
 
-    /// Whether somebody else keeps scaling it up.
-    fn is_contested(&mut self, offline: &mut OfflineState, desired: u32) -> bool {
-        let Some(scaled) = self.next.scaled.get_mut(&offline.side) else { return false };
-        let restored = scaled.reached && desired > scaled.to;
-        scaled.reached = desired == scaled.to;
-        if restored {
-            offline.contested += 1;
-            let message =
-                format!("Somebody scaled the {} version up again to {desired}.", offline.side.as_str());
-            self.event(true, "ScaleContested", message);
+    /// What is left to do follows from a stored state, too: it is done at every look until some time has passed.
+    fn leave(&mut self, offline: &mut OfflineState) -> Decided {
+        if offline.told && offline.elapsed >= LEAVE {
+            return Decided::Yes;
         }
-        offline.contested >= CONTESTS
-    }
-
-    fn retire(&mut self, side: Side) -> Decided {
-        self.actions.push(Action::MarkRetired { side });
-        Decided::Yes
+        offline.told = true;
+        if offline.retire {
+            self.actions.push(Action::MarkRetired { side: offline.side });
+        }
+        self.actions.push(Action::LetGo { side: offline.side });
+        self.wait("the workload to be left to its owner");
+        Decided::No
     }
 
     fn finish(&mut self, side: Side) {
-        self.actions.push(Action::LetGo { side });
         let at = self.now;
         self.next.phase = match side {
             Side::Stable => {
@@ -252,6 +256,13 @@ impl Planner<'_> {
     }
 }
 
+/// Nothing is left to scale.
+fn let_go(offline: &mut OfflineState, retire: bool) -> Decided {
+    offline.state = OfflineStage::LetGo;
+    offline.retire = retire;
+    Decided::No
+}
+
 /// The first stage of scaling down: half of it, unless less is to be left anyway.
 fn half(desired: u32, keep: u32) -> u32 {
     (desired / 2).max(keep)
@@ -262,6 +273,16 @@ fn half(desired: u32, keep: u32) -> u32 {
 impl OfflineState {
     /// Enters a stage.
     pub(super) fn new(side: Side, state: OfflineStage) -> Self {
-        Self { side, state, elapsed: Duration::ZERO, cut: 0, closed: 0, contested: 0, sent: None }
+        Self {
+            side,
+            state,
+            elapsed: Duration::ZERO,
+            cut: 0,
+            closed: 0,
+            contested: false,
+            retire: false,
+            told: false,
+            sent: None,
+        }
     }
 }

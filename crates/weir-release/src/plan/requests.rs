@@ -99,7 +99,7 @@ impl Planner<'_> {
             Verb::Reject => self.reject(request),
             Verb::Promote { to, full } => self.promote(to.as_deref(), *full),
             Verb::Retry { from } => self.retry(from.as_deref()),
-            Verb::Undo => self.undo(),
+            Verb::Undo => self.undo(request),
             Verb::Offline => self.take_offline(),
         }
     }
@@ -150,7 +150,7 @@ impl Planner<'_> {
         }
         match hold.reason {
             HoldReason::StableChanged => self.compare_anew(),
-            HoldReason::Guardrail | HoldReason::Inconclusive => self.next.evidence = None,
+            HoldReason::Guardrail => self.next.evidence = None,
             _ => {}
         }
         self.wait_again();
@@ -257,7 +257,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn undo(&mut self) -> Result<(), Refused> {
+    fn undo(&mut self, request: &Request) -> Result<(), Refused> {
         let may = match &self.next.phase {
             Phase::Promoting | Phase::Completed { .. } => true,
             Phase::Offlining { offline } => offline.side == Side::Stable,
@@ -266,7 +266,8 @@ impl Planner<'_> {
         if !may {
             return Err(format!("the old version was not left; the release is {}", self.next.phase.as_str()));
         }
-        self.fail("undo", "somebody took the old version back".into());
+        let message = request.reason.clone().unwrap_or_else(|| "somebody took the old version back".into());
+        self.fail("undo", message);
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Planner;
 use crate::{
     action::Action,
-    observation::{GateAnswer, Lookup},
-    spec::{OnError, OnInconclusive, Side, Step},
+    observation::{GateAnswer, Lookup, Sample},
+    spec::{OnError, OnInconclusive, Side, Step, Watch},
     state::{BakeState, Division, HoldReason, Phase, StepStage, StepState},
     stats::Verdict,
 };
@@ -136,9 +136,9 @@ impl Planner<'_> {
         let undecided = self.spec.analysis.on_inconclusive == OnInconclusive::Hold
             && self.verdict() == Verdict::Inconclusive;
         if undecided {
-            let eta = self.eta().map_or(String::new(), |eta| format!(" ({eta})"));
-            let message = format!("the evidence says neither yes nor no{eta}; promote to go on anyway");
-            self.hold(HoldReason::Inconclusive, message);
+            // Evidence comes by itself; if it does not, the step takes too long and is held.
+            let eta = self.eta().map_or(String::new(), |eta| format!(", {eta}"));
+            self.wait(format!("evidence that the new version is no worse{eta}; promote to go on without"));
             return baking(bake);
         }
         if spec.approval {
@@ -149,18 +149,21 @@ impl Planner<'_> {
     }
 
     fn count(&mut self, spec: &Step, bake: &mut BakeState) {
-        let (canary, stable) = (self.passed.canary, self.passed.stable);
+        let canary = self.passed.canary;
         bake.requests += canary.all();
-        bake.stable_errors += stable.all_errors();
-        bake.quiet = if canary.all() > 0 { Duration::ZERO } else { bake.quiet + self.passed.elapsed };
+        bake.errors += canary.all_errors();
+        bake.quiet = if canary.all() > 0 || canary.failures > 0 {
+            Duration::ZERO
+        } else {
+            bake.quiet + self.passed.elapsed
+        };
         let flows = !spec.bake.clean || bake.quiet < quiet(spec);
-        if flows && self.unready(Side::Canary).is_none() {
+        if flows && self.unready(Side::Canary).is_none() && self.blind().is_none() {
             bake.credited += self.passed.proven;
         }
-        let alone = bake.stable_errors == 0 && canary.all_errors() > 0;
-        if spec.bake.clean && alone {
-            bake.alone += canary.all_errors();
-            self.stain(spec, bake);
+        let failing = canary.failures > 0 || canary.all_errors() > 0;
+        if spec.bake.clean && failing && !self.is_explained(bake) {
+            self.stain(spec, bake, canary.all_errors());
         }
         let patience = spec.bake.duration.max(QUIET);
         if self.spec.analysis.hold_without_data && spec.bake.clean && bake.quiet > patience {
@@ -170,24 +173,54 @@ impl Planner<'_> {
         }
     }
 
-    /// An error of the new version that the old one does not have.
-    fn stain(&mut self, spec: &Step, bake: &mut BakeState) {
+    /// Whether the errors of this step are no more than the old version's would be, as far as it has been seen in
+    /// this attempt: three standard deviations and one more. What is seldom worse is left to the guardrail.
+    fn is_explained(&self, bake: &BakeState) -> bool {
+        let Some(stable) = self.next.evidence.as_ref().map(|evidence| evidence.stable) else { return false };
+        if stable.errors == 0 {
+            return false;
+        }
+        let expected = as_float(stable.errors) / as_float(stable.requests.max(1)) * as_float(bake.requests);
+        as_float(bake.errors) <= expected + 3.0 * expected.sqrt() + 1.0
+    }
+
+    /// An error of the new version that the old one does not have. A client that goes on to fail is not counted
+    /// again, and keeps the time from counting.
+    fn stain(&mut self, spec: &Step, bake: &mut BakeState, clients: u64) {
+        bake.alone += clients;
         let count = bake.alone;
         match spec.bake.on_error {
             OnError::Count(allowed) if count <= allowed => {}
             OnError::Hold => {
-                let message = format!("{count} clients had an error of the new version alone");
+                let clients = crate::text::count(count, "client");
+                let message = format!("{clients} had an error of the new version alone");
                 self.hold(HoldReason::Error, message);
+            }
+            OnError::ResetClock | OnError::Count(_) if clients == 0 || bake.credited.is_zero() => {
+                bake.credited = Duration::ZERO;
             }
             OnError::ResetClock | OnError::Count(_) => {
                 bake.credited = Duration::ZERO;
                 bake.resets += 1;
                 bake.alone = 0;
+                bake.errors = 0;
+                let clients = crate::text::count(count, "client");
                 let message =
-                    format!("{count} clients had an error of the new version alone: the time begins again.");
+                    format!("{clients} had an error of the new version alone: the time begins again.");
                 self.event(true, "BakeReset", message);
             }
         }
+    }
+
+    /// A guardrail that has nothing to judge by: time without it proves nothing.
+    fn blind(&self) -> Option<String> {
+        let guardrails = self.spec.analysis.guardrails.iter();
+        let mut asks = guardrails.filter(|guardrail| matches!(guardrail.watch, Watch::Prometheus(_)));
+        asks.find_map(|guardrail| match self.seen.samples.get(&*guardrail.name) {
+            Some(Sample::Value(_)) => None,
+            Some(Sample::Nothing(why)) => Some(format!("guardrail {} has no number: {why}", guardrail.name)),
+            None => Some(format!("guardrail {} has no number yet", guardrail.name)),
+        })
     }
 
     /// What a bake still lacks.
@@ -195,14 +228,19 @@ impl Planner<'_> {
         let bake_for = spec.bake.duration;
         if bake.credited < bake_for {
             let left = bake_for.saturating_sub(bake.credited);
-            let why = match () {
-                () if bake.quiet >= quiet(spec) && spec.bake.clean => "; no requests come, so no time counts",
-                () if self.passed.proven.is_zero() && !self.passed.elapsed.is_zero() => {
+            let blind = self.blind().map(|why| format!("; {why}, so no time counts"));
+            let why = match blind.as_deref() {
+                Some(why) => why,
+                None if bake.quiet >= quiet(spec) && spec.bake.clean => {
+                    "; no requests come, so no time counts"
+                }
+                None if self.passed.proven.is_zero() && !self.passed.elapsed.is_zero() => {
                     "; a proxy does not report, so no time counts"
                 }
-                () => "",
+                None => "",
             };
-            return Some(format!("{} without exceptions{why}", crate::text::duration(left)));
+            let clean = if spec.bake.clean { " without exceptions" } else { "" };
+            return Some(format!("{}{clean}{why}", crate::text::duration(left)));
         }
         let missing = spec.bake.min_requests.saturating_sub(bake.requests);
         (missing > 0).then(|| format!("{missing} more requests to the new version"))
@@ -221,4 +259,9 @@ impl Planner<'_> {
 
 fn quiet(spec: &Step) -> Duration {
     QUIET.min(spec.bake.duration / 2)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^52")]
+fn as_float(number: u64) -> f64 {
+    number as f64
 }

@@ -172,8 +172,8 @@ impl World {
     fn plan(&mut self) {
         let plan = plan(&self.spec, &self.state, &self.seen, self.now);
         // What is stored is all that a successor knows.
-        let stored = serde_json::to_string(&plan.next).unwrap();
-        self.state = serde_json::from_str(&stored).unwrap();
+        let stored = || serde_json::from_str(&serde_json::to_string(&plan.next).unwrap()).unwrap();
+        self.state = if plan.report.transition { stored() } else { plan.next };
         self.waiting_for = plan.report.waiting_for;
         for action in plan.actions {
             self.act(action);
@@ -530,4 +530,75 @@ fn a_request_is_done_once() {
     );
     assert!(world.ask(Verb::Promote { to: Some("tenth".into()), full: false }).is_err());
     assert!(world.ask(Verb::Approve).is_err());
+}
+
+#[test]
+fn other_versions_in_the_manifest_change_nothing_that_is_served() {
+    let key = weir_model::ReleaseKey::new("shop", "shop");
+    for wanted in ["Running", "Completed"] {
+        let mut world = World::new(spec());
+        world.until(wanted, 300, phase(wanted));
+        world.until("routed", 5, |state| state.routing.is_some());
+        let before = crate::overlay(&key, &world.spec, &world.state);
+        world.spec.stable = version("v2");
+        world.spec.canary = version("v3");
+        for _ in 0..100 {
+            world.tick();
+        }
+        assert!(phase(wanted)(&world.state), "{wanted}: {:?}", world.state.phase);
+        assert_eq!(crate::overlay(&key, &world.spec, &world.state), before, "{wanted}");
+        assert!(world.waiting_for.contains("another Service"), "{wanted}: {}", world.waiting_for);
+        (world.spec.stable, world.spec.canary) = (version("v1"), version("v2"));
+        world.until("completed", 300, phase("Completed"));
+    }
+}
+
+#[test]
+fn a_pause_of_the_manifest_ends_with_it() {
+    let mut world = World::new(spec());
+    world.until("baking", 10, baking);
+    world.spec.paused = true;
+    world.tick();
+    assert_eq!(world.state.hold.as_ref().unwrap().reason, HoldReason::Paused);
+    world.spec.paused = false;
+    world.until("promoting", 100, phase("Promoting"));
+}
+
+#[test]
+fn a_guardrail_without_a_number_stops_the_clock() {
+    let mut spec = spec();
+    let prometheus =
+        crate::spec::Prometheus { address: "http://p".into(), query: "q".into(), max: 1.0, every: SECOND };
+    spec.analysis.guardrails.push(guardrail("app", Watch::Prometheus(prometheus)));
+    let mut world = World::new(spec);
+    world.until("baking", 10, baking);
+    for _ in 0..100 {
+        world.tick();
+    }
+    assert!(
+        baking(&world.state) && world.waiting_for.contains("guardrail app has no number"),
+        "{}",
+        world.waiting_for
+    );
+    world.seen.samples.insert("app".into(), observation::Sample::Value(0.5));
+    world.until("promoting", 100, phase("Promoting"));
+    world.seen.samples.insert("app".into(), observation::Sample::Value(2.0));
+    world.until("aborting", 3, phase("Aborting"));
+}
+
+#[test]
+fn a_client_that_goes_on_to_fail_keeps_the_time_from_counting() {
+    let mut world = World::new(spec());
+    world.until("baking", 10, baking);
+    world.proxies().next().unwrap().canary.tally.errors += 1;
+    for _ in 0..100 {
+        world.proxies().next().unwrap().canary.tally.failures += 1;
+        world.tick();
+    }
+    assert!(
+        matches!(&world.state.phase, Phase::Running { step } if step.index == 0),
+        "{:?}",
+        world.state.phase
+    );
+    world.until("promoting", 100, phase("Promoting"));
 }

@@ -1,18 +1,15 @@
-//! Durations counted in fixed bins.
+//! Durations counted in the bins of [`weir_model::duration_bins`].
 //!
-//! Bins are log-linear: each doubling from 65 µs to 137 s is cut into eight bins of equal width, which are
-//! thus at most 12.5 % wide. Edges are whole nanoseconds and the same everywhere, so histograms of many
-//! proxies add up, and "slower than an edge" is counted exactly.
+//! Edges are the same everywhere, so histograms of many proxies add up, and "slower than an edge" is counted
+//! exactly.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use weir_model::duration_bins::{BINS, bin_of, bound_of};
 
 use super::nats::real;
-
-/// The number of bins: one below the range, eight per doubling, one above.
-pub const BINS: usize = DOUBLINGS * PER_DOUBLING + 2;
 
 /// How often each duration occurred, to a precision of a bin.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,52 +31,9 @@ struct Stored {
     counts: Vec<u64>,
 }
 
-/// The doublings that are cut into bins.
-const DOUBLINGS: usize = 21;
-
-/// The bins per doubling.
-const PER_DOUBLING: usize = 1 << SPLIT;
-
-/// The binary digits after the leading one that tell bins of one doubling apart.
-const SPLIT: u32 = 3;
-
-/// The leading binary digit of the lowest edge: 2^16 ns are 65.536 µs.
-const LOWEST: u32 = 16;
-
-/// The leading binary digits of durations within the range.
-const RANGE: RangeInclusive<u32> = LOWEST..=LOWEST + 20;
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(number: &usize) -> bool {
     *number == 0
-}
-
-/// The bin that a duration falls into, below [`BINS`]. A few instructions: no division, no floating point.
-#[expect(clippy::cast_possible_truncation, reason = "at most four binary digits are left")]
-pub fn bin_of(duration: Duration) -> usize {
-    let nanos =
-        duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into());
-    let leading = (nanos | 1).ilog2();
-    if leading < LOWEST {
-        return 0;
-    }
-    if leading > *RANGE.end() {
-        return BINS - 1;
-    }
-    let digits = (nanos >> (leading - SPLIT)) as usize;
-    (leading - LOWEST) as usize * PER_DOUBLING + digits - PER_DOUBLING + 1
-}
-
-/// The upper edge of a bin, which is the first duration of the next; [`Duration::MAX`] for the last.
-pub fn bound_of(bin: usize) -> Duration {
-    let (doubling, digits) = (bin / PER_DOUBLING, bin % PER_DOUBLING);
-    match u32::try_from(doubling) {
-        Ok(doubling) if bin < BINS - 1 => {
-            let mantissa = u64::try_from(PER_DOUBLING + digits).unwrap_or(0);
-            Duration::from_nanos(mantissa << (LOWEST - SPLIT + doubling))
-        }
-        _ => Duration::MAX,
-    }
 }
 
 // === impl Histogram ===

@@ -26,7 +26,7 @@ impl Translator {
     /// What a release lies over, as of the last translation.
     pub fn overlaid(&self, key: &ReleaseKey) -> Overlaid {
         let Some(overlay) = self.overlays.get(key) else { return Overlaid::default() };
-        let mut overlaid = Overlaid::default();
+        let mut overlaid = Overlaid { foreign: self.is_foreign(key, overlay), ..Overlaid::default() };
         let laid = self.hosts_of(key, overlay).flat_map(|host| &host.laid);
         let laid: Vec<_> = laid.filter(|laid| laid.release == *key).collect();
         for (index, route) in overlay.routes.iter().enumerate() {
@@ -65,6 +65,14 @@ impl Translator {
             _ => None,
         });
         drafts.flat_map(|draft| draft.hosts()).filter_map(|host| self.hosts.get(host))
+    }
+
+    fn is_foreign(&self, key: &ReleaseKey, overlay: &Overlay) -> bool {
+        let names = overlay.routes.iter().map(|route| (key.namespace.clone(), route.ingress.clone()));
+        let outcomes: Vec<&Outcome> =
+            names.filter_map(|name| self.objects.ingresses.get(&name)).map(|entry| &entry.outcome).collect();
+        let foreign = |outcome: &&Outcome| matches!(outcome, Outcome::NotServed(_));
+        !outcomes.is_empty() && outcomes.iter().all(foreign)
     }
 
     /// Why the release lies over no rule of a route.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use weir_crd::Refusal;
+use weir_crd::{Refusal, ReleaseStatus};
 use weir_model::{Code, Finding, Kind, ObjectRef, ReleaseKey};
 use weir_release::{overlap, overlay, spec::Spec, state::State};
 
 use super::Translator;
-use crate::{object::Release, overlays::Age};
+use crate::object::Release;
 
 /// All releases by name.
 #[derive(Debug, Default)]
@@ -25,12 +25,33 @@ pub struct Known {
     /// What is wrong with it.
     pub refusals: Vec<Refusal>,
     /// Which of two was there first.
-    pub age: Age,
+    pub age: (Option<Box<str>>, u64),
+    /// Who it is in the API, as of the last time it could be read.
+    pub metadata: weir_crd::Metadata,
+    /// What its status said, for people.
+    pub conditions: Vec<weir_crd::Condition>,
+    /// What its status said it waits for.
+    pub waiting_for: String,
 }
 
 // === impl Known ===
 
 impl Known {
+    /// Takes over what is stored of it. What cannot be read leaves what was known.
+    fn take(&mut self, status: &ReleaseStatus) {
+        match status.state() {
+            Ok(state) => {
+                self.state = state;
+                self.conditions.clone_from(&status.conditions);
+                self.waiting_for = status.waiting_for.clone().unwrap_or_default();
+            }
+            Err(error) => self.refusals.push(Refusal {
+                field: "status".into(),
+                message: format!("it cannot be read ({error}); what was known before counts"),
+            }),
+        }
+    }
+
     /// Whether it may still change what a rule does: it has begun or may begin, and is not over.
     fn is_active(&self) -> bool {
         self.spec.is_some() && !self.state.phase.is_over()
@@ -86,14 +107,22 @@ impl Translator {
             Ok(release) => weir_crd::parse(&namespace, &release.spec),
             Err(refusals) => Err(refusals.clone()),
         };
+        let standalone = self.config.standalone;
         let known = self.releases.known.entry(key.clone()).or_default();
+        known.refusals.clear();
+        if let Ok(release) = &release.read {
+            known.metadata = release.metadata.clone();
+            // In files nobody writes a status that means anything.
+            if let Some(status) = release.status.as_ref().filter(|_| !standalone) {
+                known.take(status);
+            }
+        }
         known.age = (release.metadata.creation_timestamp.clone(), order);
         match parsed {
             Ok(parsed) => {
                 known.spec = Some(parsed);
-                known.refusals.clear();
             }
-            Err(refusals) => known.refusals = refusals,
+            Err(refusals) => known.refusals.extend(refusals),
         }
         self.lay_over(&key);
     }
@@ -110,3 +139,6 @@ impl Translator {
         self.overlay(key, laid);
     }
 }
+
+#[cfg(test)]
+mod tests;

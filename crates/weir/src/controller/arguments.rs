@@ -1,6 +1,6 @@
 //! The arguments of `weir controller`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -36,6 +36,11 @@ pub(crate) struct Arguments {
     /// Where the API server asks for reviews of Ingresses before it stores them; off unless given.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     webhook: Option<SocketAddr>,
+
+    /// As which IP address other pods know this one. Proxies are sent to the leader by it; releases need that
+    /// wherever there are several controllers.
+    #[arg(long, value_name = "IP")]
+    advertise: Option<IpAddr>,
 
     /// A DNS name as which proxies know it. Repeatable; NAME-controller.NAMESPACE.svc unless given.
     #[arg(long = "fleet-name", value_name = "DNSNAME")]
@@ -95,6 +100,7 @@ impl Arguments {
             identity: self.identity,
             fleet: self.fleet,
             webhook: self.webhook,
+            advertise: self.advertise.map(|ip| SocketAddr::new(ip, self.fleet.port()).to_string()),
             fleet_names: names,
             proxy_account: account,
             secret_namespaces: self.secret_namespaces,

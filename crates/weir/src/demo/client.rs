@@ -1,4 +1,4 @@
-//! One keep-alive connection of a client.
+//! One connection of a client.
 
 use std::{
     io::{Error, ErrorKind, Result},
@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::tally::Version;
+use super::record::Version;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,17 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Client {
-    stream: TcpStream,
-    input: Vec<u8>,
+    pub(super) stream: TcpStream,
+    /// What has been read of the last answer.
+    pub(super) input: Vec<u8>,
 }
 
 /// What a response head says.
-#[derive(Debug, PartialEq, Eq)]
-struct Head {
-    status: u16,
-    version: Option<Version>,
-    /// Head and body together.
-    length: usize,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) version: Option<Version>,
+    pub(super) set_cookie: Option<String>,
+    /// Whether the connection ends with it.
+    pub(super) close: bool,
+    /// How long it is itself.
+    pub(super) length: usize,
+    /// How long the body is.
+    body: usize,
 }
 
 // === impl Client ===
@@ -42,32 +48,41 @@ impl Client {
         Ok(Self { stream, input: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request and returns which version answered with 200.
-    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Version> {
-        timeout(PATIENCE, self.try_exchange(request)).await?
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Head> {
+        timeout(PATIENCE, async {
+            let head = self.begin(request).await?;
+            while self.input.len() < head.length + head.body {
+                self.read().await?;
+            }
+            Ok(head)
+        })
+        .await?
+    }
+
+    /// Sends a request and reads the head of the answer.
+    pub(super) async fn begin(&mut self, request: &[u8]) -> Result<Head> {
+        self.stream.write_all(request).await?;
+        self.input.clear();
+        loop {
+            self.read().await?;
+            if let Some(head) = read_head(&self.input) {
+                return Ok(head);
+            }
+        }
+    }
+
+    pub(super) async fn read(&mut self) -> Result<()> {
+        match self.stream.read_buf(&mut self.input).await? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Weir's own answers say in the body what went wrong.
-    fn unexpected(&self, status: u16) -> String {
-        let text = String::from_utf8_lossy(&self.input);
-        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim_end());
-        format!("status {status}: {body}")
-    }
-
-    async fn try_exchange(&mut self, request: &[u8]) -> Result<Version> {
-        self.stream.write_all(request).await?;
-        self.input.clear();
-        let mut head = None;
-        while head.as_ref().is_none_or(|head: &Head| self.input.len() < head.length) {
-            if self.stream.read_buf(&mut self.input).await? == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            head = head.or_else(|| read_head(&self.input));
-        }
-        match head {
-            Some(Head { status: 200, version: Some(version), .. }) => Ok(version),
-            head => Err(Error::other(self.unexpected(head.map_or(0, |head| head.status)))),
-        }
+    pub(super) fn unexpected(&self, head: &Head) -> Error {
+        let body = String::from_utf8_lossy(&self.input[head.length..]);
+        Error::other(format!("status {}: {}", head.status, body.trim_end()))
     }
 }
 
@@ -77,11 +92,14 @@ fn read_head(input: &[u8]) -> Option<Head> {
     let text = std::str::from_utf8(&input[..end]).ok()?;
     let mut lines = text.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let mut head = Head { status, version: None, length: end + 4 };
+    let mut head = Head { status, length: end + 4, ..Head::default() };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
         match &*name.to_ascii_lowercase() {
-            "x-version" => head.version = Version::named(value.trim()),
-            "content-length" => head.length += value.trim().parse().unwrap_or(0),
+            "x-version" => head.version = Version::named(value),
+            "content-length" => head.body = value.parse().unwrap_or(0),
+            "set-cookie" => head.set_cookie = Some(value.to_owned()),
+            "connection" => head.close = value.eq_ignore_ascii_case("close"),
             _ => {}
         }
     }
@@ -94,9 +112,17 @@ mod tests {
 
     #[test]
     fn heads_are_read_when_complete() {
-        let text = b"HTTP/1.1 200 OK\r\nX-Version: new\r\nContent-Length: 2\r\n\r\nhi";
+        let text =
+            b"HTTP/1.1 200 OK\r\nX-Version: new\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\nhi";
         assert_eq!(read_head(&text[..40]), None);
-        let expected = Head { status: 200, version: Some(Version::New), length: text.len() };
+        let expected = Head {
+            status: 200,
+            version: Some(Version::New),
+            set_cookie: Some("a=b; Path=/".into()),
+            close: false,
+            length: text.len() - 2,
+            body: 2,
+        };
         assert_eq!(read_head(text), Some(expected));
     }
 }

@@ -1,108 +1,131 @@
-//! Requests without a pause, over connections that stay open.
+//! Requests without a pause, at a steady pace, over connections that stay open.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet};
+use jiff::Timestamp;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
 
-use super::{client::Client, scenario::Route, tally::Tally};
+use super::{
+    client::Client,
+    crowd::{CLIENTS, Group, Visitor},
+    record::{Counters, Record, Version},
+};
 
-/// Connections at a time.
-const CONNECTIONS: usize = 16;
-
-/// What is sent for now, and what came of it.
-#[derive(Debug)]
-pub(super) struct Leg {
-    pub(super) routes: Vec<Route>,
-    pub(super) tallies: Vec<Tally>,
-}
+/// Connections at a time. Each serves its own clients, as a load balancer in front of Weir would, so that the
+/// requests of one client follow one another.
+const CONNECTIONS: usize = 64;
+/// How long a connection waits from one request to the next: 4,000 requests a second over all.
+const GAP: Duration = Duration::from_millis(16);
 
 /// Running clients.
 #[derive(Debug)]
 pub(super) struct Load {
-    leg: watch::Sender<Option<Arc<Leg>>>,
-    clients: JoinSet<()>,
+    end: watch::Sender<bool>,
+    counters: Arc<Counters>,
+    connections: JoinSet<Vec<Record>>,
 }
 
-// === impl Leg ===
-
-impl Leg {
-    pub(super) fn new(routes: Vec<Route>) -> Arc<Self> {
-        let tallies = routes.iter().map(|_| Tally::default()).collect();
-        Arc::new(Self { routes, tallies })
-    }
-
-    /// Whether every route has seen enough requests.
-    pub(super) fn is_enough(&self) -> bool {
-        let mut pairs = self.routes.iter().zip(&self.tallies);
-        pairs.all(|(route, tally)| {
-            let reading = tally.read();
-            reading.answered() + reading.failed >= route.enough
-        })
-    }
+/// One connection with its clients.
+struct Line {
+    address: SocketAddr,
+    client: Option<Client>,
+    counters: Arc<Counters>,
+    records: Vec<Record>,
 }
 
 // === impl Load ===
 
 impl Load {
-    /// Begins with a leg.
-    pub(super) fn start(address: SocketAddr, leg: Arc<Leg>) -> Self {
-        let leg = watch::Sender::new(Some(leg));
-        let mut clients = JoinSet::new();
-        for index in 0..CONNECTIONS {
-            clients.spawn(run(address, leg.subscribe(), index));
+    pub(super) fn start(address: SocketAddr, groups: &'static [Group]) -> Self {
+        let (end, counters, mut connections) =
+            (watch::Sender::new(false), Arc::<Counters>::default(), JoinSet::new());
+        for (index, delay) in (0..CONNECTIONS).zip(0..) {
+            let line = Line { address, client: None, counters: Arc::clone(&counters), records: Vec::new() };
+            let clients = (index..CLIENTS).step_by(CONNECTIONS);
+            let visitors = clients.map(|client| Visitor::new(groups, client)).collect();
+            let begin = Instant::now() + GAP * delay / u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+            connections.spawn(line.run(visitors, end.subscribe(), begin));
         }
-        Self { leg, clients }
+        Self { end, counters, connections }
     }
 
-    /// Changes to another leg, and returns when the last request of the old one has ended.
-    pub(super) async fn change(&self, leg: Arc<Leg>) {
-        let old = self.leg.send_replace(Some(leg));
-        finished(old).await;
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
-    /// Lets every request end.
-    pub(super) async fn stop(mut self) {
-        self.leg.send_replace(None);
-        while self.clients.join_next().await.is_some() {}
-    }
-}
-
-/// Each request of a leg holds a reference to it.
-async fn finished(leg: Option<Arc<Leg>>) {
-    let Some(leg) = leg.as_ref().map(Arc::downgrade) else { return };
-    while leg.strong_count() > 1 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    /// Lets every request end, and returns all there were. Those of one client are in their order.
+    pub(super) async fn stop(mut self) -> Vec<Record> {
+        self.end.send_replace(true);
+        let mut records = Vec::new();
+        while let Some(line) = self.connections.join_next().await {
+            records.append(&mut line.unwrap_or_default());
+        }
+        records
     }
 }
 
-/// One client; `turn` spreads the clients over routes and requests.
-async fn run(address: SocketAddr, leg: watch::Receiver<Option<Arc<Leg>>>, mut turn: usize) {
-    let mut client = None;
-    loop {
-        let Some(leg) = leg.borrow().clone() else { return };
-        let index = turn % leg.routes.len();
-        let requests = &leg.routes[index].requests;
-        let sent = &requests[turn / leg.routes.len() % requests.len()];
-        let started = Instant::now();
-        match exchange(&mut client, address, &sent.bytes).await {
-            Ok(version) => leg.tallies[index].answered(version, sent.expected, started.elapsed()),
-            Err(error) => {
-                leg.tallies[index].failed(&error);
-                client = None;
+// === impl Line ===
+
+impl Line {
+    async fn run(
+        mut self,
+        mut visitors: Vec<Visitor>,
+        end: watch::Receiver<bool>,
+        begin: Instant,
+    ) -> Vec<Record> {
+        let mut pace = interval_at(begin, GAP);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for turn in (0..visitors.len()).cycle() {
+            pace.tick().await;
+            if *end.borrow() {
+                break;
             }
+            self.visit(&mut visitors[turn]).await;
         }
-        turn += 1;
+        self.records
     }
-}
 
-async fn exchange(
-    client: &mut Option<Client>,
-    address: SocketAddr,
-    request: &[u8],
-) -> std::io::Result<super::tally::Version> {
-    let client = match client {
-        Some(client) => client,
-        None => client.insert(Client::connect(address).await?),
-    };
-    client.exchange(request).await
+    async fn visit(&mut self, visitor: &mut Visitor) {
+        let request = visitor.request();
+        let begun = Timestamp::now();
+        let (version, failed) = match self.exchange(visitor, request.as_bytes()).await {
+            Ok((version, failed)) => (version, failed),
+            Err(error) => {
+                self.client = None;
+                self.counters.explain(&error);
+                (None, true)
+            }
+        };
+        let record = Record { client: visitor.index, version, failed, begun, ended: Timestamp::now() };
+        self.counters.count(&record);
+        self.records.push(record);
+    }
+
+    /// Who answered, and whether it was something else than a 200.
+    async fn exchange(
+        &mut self,
+        visitor: &mut Visitor,
+        request: &[u8],
+    ) -> std::io::Result<(Option<Version>, bool)> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            None => self.client.insert(Client::connect(self.address).await?),
+        };
+        let head = client.exchange(request).await?;
+        if let Some(cookie) = &head.set_cookie {
+            visitor.keep(cookie);
+        }
+        let failed = head.status != 200 || head.version.is_none();
+        if failed {
+            self.counters.explain(&client.unexpected(&head));
+        }
+        if head.close {
+            self.client = None;
+        }
+        Ok((head.version, failed))
+    }
 }

@@ -1,6 +1,13 @@
-//! What is written into the folder, phase by phase: the same YAML that a person would apply.
+//! What is written into the folder: the same YAML that a person would apply.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::net::SocketAddr;
+
+use super::fault::Fault;
+
+/// The host that is served.
+pub(super) const HOST: &str = "shop.demo";
+/// The Release.
+pub(super) const RELEASE: &str = "shop";
 
 /// Where the two versions listen.
 #[derive(Clone, Copy, Debug)]
@@ -9,110 +16,103 @@ pub(super) struct Endpoints {
     pub(super) new: SocketAddr,
 }
 
-/// Scenario 1: who carries foo=bar gets the new version.
-pub(super) fn matched(endpoints: &Endpoints) -> String {
-    let service_match = |key: &str| format!("service-match: 'new: {key}(\"foo\", \"bar\")'");
-    let mut yaml = classes() + &services(endpoints);
-    for key in ["header", "cookie", "query"] {
-        let host = format!("{key}.ack.demo");
-        yaml += &ingress(key, "ack", &host, &[&service_match(key)], &["old", "new"]);
-    }
-    yaml += &ingress("either", "mse", "either.mse.demo", &[], &["old"]);
-    let header = ["canary: 'true'", "canary-by-header: foo", "canary-by-header-value: bar"];
-    yaml += &ingress("either-header", "mse", "either.mse.demo", &header, &["new"]);
-    let cookie = ["canary: 'true'", "canary-by-cookie: foo", "canary-by-cookie-value: bar"];
-    yaml += &ingress("either-cookie", "mse", "either.mse.demo", &cookie, &["new"]);
-    yaml
-}
-
-/// Scenario 1: everybody gets the new version; the old one still runs.
-pub(super) fn matched_done(endpoints: &Endpoints) -> String {
-    matched_new(&services(endpoints))
-}
-
-/// Scenario 1: only the new version is left.
-pub(super) fn matched_alone(endpoints: &Endpoints) -> String {
-    matched_new(&service("new", endpoints.new))
-}
-
-fn matched_new(services: &str) -> String {
-    let mut yaml = classes() + services;
-    for key in ["header", "cookie", "query"] {
-        yaml += &ingress(key, "ack", &format!("{key}.ack.demo"), &[], &["new"]);
-    }
-    yaml + &ingress("either", "mse", "either.mse.demo", &[], &["new"])
-}
-
-/// Scenario 2: one request in five gets the new version.
-pub(super) fn weighed(endpoints: &Endpoints) -> String {
-    let ack = ["service-weight: 'new: 20, old: 80'"];
-    let canary = ["canary: 'true'", "canary-weight: '20'"];
-    classes()
-        + &services(endpoints)
-        + &ingress("ack", "ack", "weight.ack.demo", &ack, &["old", "new"])
-        + &ingress("nginx", "nginx", "weight.nginx.demo", &[], &["old"])
-        + &ingress("nginx-canary", "nginx", "weight.nginx.demo", &canary, &["new"])
-}
-
-/// Scenario 2: everybody gets the new version; the old one still runs.
-pub(super) fn weighed_done(endpoints: &Endpoints) -> String {
-    let ack = ["service-weight: 'new: 100, old: 0'"];
-    let canary = ["canary: 'true'", "canary-weight: '100'"];
-    classes()
-        + &services(endpoints)
-        + &ingress("ack", "ack", "weight.ack.demo", &ack, &["old", "new"])
-        + &ingress("nginx", "nginx", "weight.nginx.demo", &[], &["old"])
-        + &ingress("nginx-canary", "nginx", "weight.nginx.demo", &canary, &["new"])
-}
-
-/// Scenario 2: only the new version is left.
-pub(super) fn weighed_alone(endpoints: &Endpoints) -> String {
-    classes()
-        + &service("new", endpoints.new)
-        + &ingress("ack", "ack", "weight.ack.demo", &[], &["new"])
-        + &ingress("nginx", "nginx", "weight.nginx.demo", &[], &["new"])
-}
-
-fn classes() -> String {
-    let class = |dialect| {
-        format!(
-            "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: {dialect}\n  \
-             annotations:\n    weir.dev/dialect: {dialect}\nspec:\n  controller: weir.dev/ingress\n---\n"
-        )
-    };
-    ["ack", "mse", "nginx"].map(class).concat()
-}
-
-fn services(endpoints: &Endpoints) -> String {
-    service("old", endpoints.old) + &service("new", endpoints.new)
-}
-
-fn service(name: &str, endpoint: SocketAddr) -> String {
+/// What is there before the release and never changes: an Ingress that knows the old version only.
+pub(super) fn base(endpoints: &Endpoints, service: &str) -> String {
     format!(
-        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  annotations:\n    \
-         weir.dev/endpoints: {endpoint}\nspec:\n  ports:\n    - port: 80\n---\n"
+        "\
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {{name: weir, annotations: {{weir.dev/dialect: nginx}}}}
+spec: {{controller: weir.dev/ingress}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {service}, annotations: {{weir.dev/endpoints: '{old}'}}}}
+spec: {{ports: [{{port: 80}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {service}-new, annotations: {{weir.dev/endpoints: '{new}'}}}}
+spec: {{ports: [{{port: 80}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: shop}}
+spec:
+  ingressClassName: weir
+  rules:
+  - host: {HOST}
+    http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: {service}, port: {{number: 80}}}}}}}}]}}
+",
+        old = endpoints.old,
+        new = endpoints.new,
     )
 }
 
-/// `class` is also the dialect.
-fn ingress(name: &str, class: &str, host: &str, annotations: &[&str], services: &[&str]) -> String {
-    let prefix = if class == "mse" { "mse" } else { "nginx" };
-    let mut yaml = format!(
-        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {name}\n  annotations:\n"
-    );
-    for annotation in annotations {
-        let _infallible = writeln!(yaml, "    {prefix}.ingress.kubernetes.io/{annotation}");
+/// Scenario 1: who carries foo=bar, then everybody.
+pub(super) fn by_match(service: &str, speed: f64) -> String {
+    let [bake, all, offline] = [5.0, 4.0, 2.0].map(|seconds| period(seconds, speed));
+    let head = head(service);
+    format!(
+        "\
+{head}  overrides:
+  - {{name: insiders, match: [{{header: {{name: foo, exact: bar}}}}, {{cookie: {{name: foo, exact: bar}}}}], to: canary}}
+  steps:
+  - {{name: insiders, weight: 0, bake: {{duration: {bake}, clean: true}}}}
+  - {{name: everybody, weight: 100, bake: {{duration: {all}, clean: true}}}}
+  offline: {{rollbackHold: {offline}, longLived: {{grace: {offline}, closeRate: 10}}, verifyZero: {offline}}}
+"
+    )
+}
+
+/// Scenario 2: 20 %, then more and more; with a fault, what is watched and how long a faulty version stays.
+pub(super) fn by_weight(service: &str, fault: Option<Fault>, speed: f64) -> String {
+    let [bake, hold, offline] = [6.0, 2.0, 2.0].map(|seconds| period(seconds, speed));
+    let head = head(service);
+    let slow = match fault {
+        Some(Fault::Latency) => {
+            "  analysis:\n    guardrails:\n    - {name: errors, errors: {}}\n    - {name: slow, latency: {quantiles: [p50, p90, p99]}, action: Rollback}\n"
+        }
+        _ => "",
+    };
+    let keep =
+        if fault.is_some() { format!("  rollback: {{keepCanary: {offline}}}\n") } else { String::new() };
+    format!(
+        "\
+{head}  steps:
+  - {{name: fifth, weight: 20, bake: {{duration: {bake}, clean: true, minRequests: 1000}}}}
+  - {{name: ramp, ramp: {{from: 40, to: 100, stages: 4, hold: {hold}}}}}
+{slow}{keep}  offline: {{rollbackHold: {offline}, longLived: {{grace: {offline}}}, verifyZero: {offline}}}
+"
+    )
+}
+
+fn head(service: &str) -> String {
+    format!(
+        "\
+apiVersion: weir.dev/v1alpha1
+kind: Release
+metadata: {{name: {RELEASE}}}
+spec:
+  routes: [{{kind: Ingress, name: shop}}]
+  stable: {{service: {{name: {service}, port: 80}}}}
+  canary: {{service: {{name: {service}-new, port: 80}}}}
+"
+    )
+}
+
+/// As manifests write it.
+fn period(seconds: f64, speed: f64) -> String {
+    let millis = (seconds * 1_000.0 / speed).round().max(1.0);
+    if millis % 1_000.0 == 0.0 { format!("{}s", millis / 1_000.0) } else { format!("{millis}ms") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_whole() {
+        assert_eq!([period(6.0, 1.0), period(5.0, 2.0), period(2.0, 3.0)], ["6s", "2500ms", "667ms"]);
     }
-    let _infallible = write!(
-        yaml,
-        "spec:\n  ingressClassName: {class}\n  rules:\n    - host: {host}\n      http:\n        paths:\n"
-    );
-    for service in services {
-        let backend = format!("{{ service: {{ name: {service}, port: {{ number: 80 }} }} }}");
-        let _infallible = writeln!(
-            yaml,
-            "          - path: /\n            pathType: Prefix\n            backend: {backend}"
-        );
-    }
-    yaml + "---\n"
 }

@@ -1,39 +1,46 @@
-//! Plays a scenario: edits manifests under load, and measures.
+//! Plays a story: applies one Release under load, and watches.
 
 use std::{
     fs, io,
     net::Ipv4Addr,
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::{net::TcpStream, time::sleep};
+use weir_model::ReleaseKey;
+use weir_release::{state::Phase, view::View};
 use weir_translate::Config;
 
 use super::{
-    load::{Leg, Load},
-    manifests::Endpoints,
+    load::Load,
+    manifests::{self, Endpoints, RELEASE},
     origin::Origin,
-    scenario::{Phase, Scenario},
-    screen::Screen,
-    tally::Version,
-    verdict::Row,
+    record::Version,
+    screen::{Progress, Screen},
+    story::Story,
+    streams::{Ended, Streams},
+    tale::{Moments, Offline, Tale, Told},
 };
-use crate::{releases, runtime::Runtime};
+use crate::{
+    releases::{self, Board},
+    runtime::Runtime,
+};
 
-/// How long a phase lasts at least.
-const PHASE: Duration = Duration::from_millis(2_500);
-/// How long a phase lasts at most, on machines that are too slow for all requests.
-const LONGEST: Duration = Duration::from_secs(9);
-/// How often the screen is drawn.
-const FRAME: Duration = Duration::from_millis(100);
-/// How often to look whether an edit is in force.
-const LOOK: Duration = Duration::from_millis(2);
-/// How long an edit may take until it is in force.
-const EDIT: Duration = Duration::from_secs(10);
+/// How long requests come before the release begins, and go on after it is over.
+const AROUND: Duration = Duration::from_millis(1_500);
+/// How long a step does well before a fault begins.
+const HEALTHY: Duration = Duration::from_millis(500);
+/// How often the release is looked at.
+const FRAME: Duration = Duration::from_millis(50);
+/// How long it may take until a manifest is read.
+const READ: Duration = Duration::from_secs(10);
+/// How long a release may take, which waits for something that does not come.
+const LONGEST: Duration = Duration::from_secs(38);
 
 /// Two origins, a folder, and a data plane that follows it.
 #[derive(Debug)]
@@ -42,79 +49,130 @@ pub(super) struct Stage {
     old: Origin,
     new: Origin,
     runtime: Runtime,
-    phase: Duration,
+    board: Arc<Board>,
+    key: ReleaseKey,
+    around: Duration,
+}
+
+/// What is known while a release is under way.
+#[derive(Debug, Default)]
+struct Course {
+    view: Option<View>,
+    events: Vec<Told>,
+    closed: u64,
+    fault: Option<Timestamp>,
+    /// Since when the second step does well.
+    second_step: Option<Instant>,
 }
 
 // === impl Stage ===
 
 impl Stage {
-    /// Starts everything, with the manifests of the first phase.
-    pub(super) async fn build(scenario: &Scenario, speed: f64) -> anyhow::Result<Self> {
+    /// Starts everything; there is no release yet.
+    pub(super) async fn build(story: &Story, speed: f64) -> anyhow::Result<Self> {
         let folder =
             tempfile::Builder::new().prefix("weir-demo-").tempdir().context("no temporary folder")?;
         let (old, new) = (Origin::start(Version::Old).await?, Origin::start(Version::New).await?);
         let endpoints = Endpoints { old: old.address(), new: new.address() };
-        if let Some(first) = scenario.phases.first() {
-            write(&folder, &(first.manifests)(&endpoints))?;
-        }
-        let runtime = start(folder.path().to_owned())?;
-        Ok(Self { folder, old, new, runtime, phase: PHASE.div_f64(speed) })
+        fs::create_dir(folder.path().join("manifests"))?;
+        write(folder.path(), "base.yaml", &manifests::base(&endpoints, story.service))?;
+        let runtime = start(folder.path())?;
+        let board = runtime.status().releases().context("the releases are not run")?;
+        let (board, key) = (Arc::clone(board), ReleaseKey::new("default", RELEASE));
+        Ok(Self { folder, old, new, runtime, board, key, around: AROUND.div_f64(speed) })
     }
 
-    /// Plays all phases and returns what they came to.
-    pub(super) async fn play(self, scenario: Scenario, screen: &Screen) -> anyhow::Result<Vec<Row>> {
-        screen.title(&format!("Scenario {}: {}", scenario.number, scenario.title));
+    /// Plays it and returns what happened.
+    pub(super) async fn play(self, story: Story, screen: &Screen) -> anyhow::Result<Tale> {
+        let mut progress = screen.begin(&story);
         let address = self.runtime.proxy().http().context("the demo listens in plain text")?;
-        let mut rows = Vec::new();
-        let mut load: Option<Load> = None;
-        for phase in &scenario.phases {
-            if let Some(load) = &load {
-                rows.push(self.edit(scenario.number, phase, load).await?);
-            }
-            let leg = Leg::new(phase.routes.clone());
-            match &load {
-                Some(load) => load.change(Arc::clone(&leg)).await,
-                None => load = Some(Load::start(address, Arc::clone(&leg))),
-            }
-            self.measure(phase, &leg, screen).await;
-            rows.extend(Row::of_phase(scenario.number, phase.title, &leg));
-        }
-        if let Some(load) = load {
-            load.stop().await;
-        }
+        let begun = Timestamp::now();
+        let load = Load::start(address, story.groups);
+        let streams = Streams::open(address, story.streams);
+        sleep(self.around).await;
+        progress.release(&story.release);
+        self.apply(&story.release).await?;
+        let course = self.follow(&story, &load, &streams, &mut progress).await;
+        let offline = self.stop_offline(&course, &progress).await;
+        let (failure, ended) = (load.counters().failure(), Timestamp::now());
+        let stopped = offline.map(|offline| offline.at);
+        let moments = Moments { begun, fault: course.fault, stopped, ended };
+        let Course { view, events, closed, .. } = course;
+        let streams: Ended = streams.read();
+        let records = load.stop().await;
+        progress.end();
         self.clear();
-        Ok(rows)
+        Ok(Tale { story, records, failure, events, view, streams, closed, moments, offline })
     }
 
-    /// Puts the manifests of a phase in force while requests run; these may meet either state.
-    async fn edit(&self, scenario: usize, phase: &Phase, load: &Load) -> anyhow::Result<Row> {
-        let either = Leg::new(phase.routes.clone());
-        load.change(Arc::clone(&either)).await;
-        let (before, started) = (self.runtime.status().generation(), Instant::now());
-        let endpoints = Endpoints { old: self.old.address(), new: self.new.address() };
-        write(&self.folder, &(phase.manifests)(&endpoints))?;
-        while self.runtime.status().generation() == before {
-            ensure!(started.elapsed() < EDIT, "the edit for {:?} is not in force", phase.title);
-            sleep(LOOK).await;
-        }
-        let row = Row::of_edit(scenario, phase.title, &either, started.elapsed());
-        Ok(row)
-    }
-
-    async fn measure(&self, phase: &Phase, leg: &Leg, screen: &Screen) {
-        let started = Instant::now();
-        let bars = screen.phase(phase.title, leg);
-        while started.elapsed() < self.phase || !leg.is_enough() {
-            if phase.retired && started.elapsed() > self.phase / 2 {
-                self.old.stop();
-            }
-            if started.elapsed() > LONGEST {
-                break;
-            }
+    /// Writes the Release, and waits until it is read.
+    async fn apply(&self, release: &str) -> anyhow::Result<()> {
+        let (status, started) = (self.runtime.status(), Instant::now());
+        let before = status.generation();
+        write(self.folder.path(), "release.yaml", release)?;
+        while status.generation() == before {
+            ensure!(started.elapsed() < READ, "the Release is not read: {:?}", status.broken());
             sleep(FRAME).await;
-            bars.draw(leg);
         }
-        bars.end(leg);
+        Ok(())
+    }
+
+    /// Watches until the release is over, or takes too long.
+    async fn follow(
+        &self,
+        story: &Story,
+        load: &Load,
+        streams: &Streams,
+        progress: &mut Progress<'_>,
+    ) -> Course {
+        let (mut course, started) = (Course::default(), Instant::now());
+        while started.elapsed() < LONGEST && !course.is_over() {
+            sleep(FRAME).await;
+            let Some(view) = self.board.view(&self.key) else { continue };
+            course.events = self.events();
+            progress.show(&view, &course.events, load.counters().read(), streams.read());
+            course.look(view);
+            if let Some(fault) = story.fault.filter(|_| course.is_time_for_fault()) {
+                course.fault = Some(Timestamp::now());
+                self.new.misbehave(fault);
+                progress.note(&format!("from now on B' {}", fault.describe()));
+            }
+        }
+        progress.leave(load.counters().read(), streams.read());
+        course
+    }
+
+    fn events(&self) -> Vec<Told> {
+        let events = self.board.events(&self.key).into_iter();
+        events
+            .map(|told| Told {
+                at: told.at,
+                warning: told.warning,
+                reason: told.reason,
+                message: told.message,
+            })
+            .collect()
+    }
+
+    /// Stops the version that is offline, as `weir serve --on-offline` lets a program of the user's do, and lets
+    /// requests go on for a while.
+    async fn stop_offline(&self, course: &Course, progress: &Progress<'_>) -> Option<Offline> {
+        let phase = &course.view.as_ref()?.state.phase;
+        let (version, origin) = match phase {
+            Phase::Completed { .. } => (Version::Old, &self.old),
+            Phase::RolledBack { .. } => (Version::New, &self.new),
+            _ => return None,
+        };
+        let (at, connections) = (Timestamp::now(), origin.connections());
+        origin.stop();
+        progress.note(&format!(
+            "{}: the {} version is offline, so the demo stops it",
+            phase.as_str(),
+            version.name()
+        ));
+        sleep(self.around).await;
+        let gone = TcpStream::connect(origin.address()).await.is_err();
+        Some(Offline { at, connections, gone })
     }
 
     fn clear(self) {
@@ -124,18 +182,42 @@ impl Stage {
     }
 }
 
-fn start(folder: PathBuf) -> anyhow::Result<Runtime> {
+// === impl Course ===
+
+impl Course {
+    fn look(&mut self, view: View) {
+        match &view.state.phase {
+            Phase::Offlining { offline } => self.closed = self.closed.max(offline.closed),
+            Phase::Running { step } if step.index == 1 => {
+                self.second_step.get_or_insert_with(Instant::now);
+            }
+            _ => {}
+        }
+        self.view = Some(view);
+    }
+
+    fn is_over(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.state.phase.is_over())
+    }
+
+    fn is_time_for_fault(&self) -> bool {
+        self.fault.is_none() && self.second_step.is_some_and(|since| since.elapsed() >= HEALTHY)
+    }
+}
+
+fn start(folder: &Path) -> anyhow::Result<Runtime> {
     let proxy = weir_proxy::Config {
         http: Some((Ipv4Addr::LOCALHOST, 0).into()),
         threads: (crate::cores() / 2).max(1),
         ..weir_proxy::Config::default()
     };
-    Runtime::start(vec![folder], Config::default(), proxy, releases::Config::default(), Arc::default())
+    let releases = releases::Config { state: Some(folder.join("state")), ..releases::Config::default() };
+    Runtime::start(vec![folder.join("manifests")], Config::default(), proxy, releases, Arc::default())
 }
 
-/// Replaces the manifests as a whole.
-fn write(folder: &TempDir, yaml: &str) -> io::Result<()> {
-    let draft = folder.path().join(".draft");
+/// Writes a manifest, at once as a whole.
+fn write(folder: &Path, name: &str, yaml: &str) -> io::Result<()> {
+    let draft = folder.join("draft");
     fs::write(&draft, yaml)?;
-    fs::rename(draft, folder.path().join("demo.yaml"))
+    fs::rename(draft, folder.join("manifests").join(name))
 }

@@ -3,14 +3,25 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
+use tokio::time::sleep;
 use weir_crd::{ReleaseActionSpec, action::Verb};
 use weir_model::ReleaseKey;
 
-use super::{change::place, desk::{Answer, Desk}, period, place::One, runtime};
+use super::{
+    change::place,
+    desk::{Answer, Desk, Found},
+    period,
+    place::One,
+    runtime,
+};
 use crate::{
     arguments::UNUSABLE,
     output::{note, print},
 };
+
+/// How often it is looked whether what was done is shown.
+const LOOKS: usize = 5;
+const AGAIN: Duration = Duration::from_millis(150);
 
 /// What all of them have.
 #[derive(Clone, Debug, Args)]
@@ -42,7 +53,9 @@ pub(super) struct Common {
 /// Exit code of this and the other verbs that ask for something: 0 applied, 1 refused, 2 when it cannot be asked
 /// or no answer comes in time.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples: weir release promote shop\n          weir release promote shop --to half\n          weir release promote shop --full --reason 'hotfix'")]
+#[command(
+    after_help = "Examples: weir release promote shop\n          weir release promote shop --to half\n          weir release promote shop --full --reason 'hotfix'"
+)]
 pub(super) struct Promote {
     #[command(flatten)]
     common: Common,
@@ -141,11 +154,49 @@ pub(super) trait Ask {
 pub(super) fn run(asked: &impl Ask) -> anyhow::Result<ExitCode> {
     let common = asked.common();
     runtime()?.block_on(async {
-        let (desk, key) = common.one.open().await?;
-        let spec = spec(asked, &key);
-        let answer = desk.ask(&key, &spec, common.timeout).await?;
-        tell(&desk, &key, asked.verb().as_str(), answer, common.timeout).await
+        let (desk, before) = common.one.find().await?;
+        let key = before.key();
+        let answer = desk.ask(&key, &spec(asked, &key), common.timeout).await?;
+        let verb = asked.verb().as_str();
+        match answer {
+            Answer::Applied => {
+                let now = after(&desk, &before).await;
+                let now = now.map_or(String::new(), |now| format!(": {}", place(&now.view)));
+                print(&format!("{key}: {verb} applied{now}\n"))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Answer::Refused(why) => {
+                note(format_args!("weir: {key}: {verb} refused: {why}"));
+                Ok(ExitCode::FAILURE)
+            }
+            Answer::Open(request) => {
+                note(late(&key, verb, &request, common.timeout));
+                Ok(ExitCode::from(UNUSABLE))
+            }
+        }
     })
+}
+
+/// The release after something was done. It is shown a moment later; where it is not, that does not matter.
+async fn after(desk: &Desk, before: &Found) -> Option<Found> {
+    let mut now = None;
+    for _ in 0..LOOKS {
+        now = desk.look(&before.key()).await.ok().flatten();
+        let is_shown = |now: &Found| now.view.state.last_action != before.view.state.last_action;
+        if now.as_ref().is_none_or(is_shown) {
+            break;
+        }
+        sleep(AGAIN).await;
+    }
+    now
+}
+
+fn late(key: &ReleaseKey, verb: &str, request: &str, patience: Duration) -> String {
+    let patience = weir_release::text::duration(patience);
+    format!(
+        "weir: {key}: no answer to {verb} within {patience}; {request} stands, and is answered once a controller looks \
+         at it (`weir status` says whether one is there)"
+    )
 }
 
 fn spec(asked: &impl Ask, key: &ReleaseKey) -> ReleaseActionSpec {
@@ -162,36 +213,6 @@ fn spec(asked: &impl Ask, key: &ReleaseKey) -> ReleaseActionSpec {
     };
     asked.add(&mut spec);
     spec
-}
-
-async fn tell(
-    desk: &Desk,
-    key: &ReleaseKey,
-    verb: &str,
-    answer: Answer,
-    patience: Duration,
-) -> anyhow::Result<ExitCode> {
-    match answer {
-        Answer::Applied => {
-            // It is done; what comes of it is only good to know.
-            let now = desk.look(key).await.ok().flatten();
-            let now = now.map_or(String::new(), |found| format!(": {}", place(&found.view)));
-            print(&format!("{key}: {verb} applied{now}\n"))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Answer::Refused(why) => {
-            note(format_args!("weir: {key}: {verb} refused: {why}"));
-            Ok(ExitCode::FAILURE)
-        }
-        Answer::Open(request) => {
-            let patience = weir_release::text::duration(patience);
-            note(format_args!(
-                "weir: {key}: no answer to {verb} within {patience}; {request} stands, and is answered once the \
-                 controller looks at it (`weir status` says whether one is there)"
-            ));
-            Ok(ExitCode::from(UNUSABLE))
-        }
-    }
 }
 
 /// A reason that the record takes.

@@ -1,7 +1,10 @@
 //! What counts as a change of a release, and how it is told in a line.
 
 use jiff::Timestamp;
-use weir_release::{state::{Phase, State}, view::View};
+use weir_release::{
+    state::{Phase, State},
+    view::View,
+};
 
 use super::words;
 
@@ -48,20 +51,38 @@ pub(super) fn place(view: &View) -> String {
 
 /// `10:00:00 shop/web: Running, step fifth (3 of 9), baking; 20 % to the new version; waits for …`.
 pub(super) fn line(view: &View, now: Timestamp) -> String {
-    let mut line = format!("{} {}/{}: {}", words::clock(now), view.namespace, view.name, place(view));
-    if view.state.routing.is_some() {
-        line.push_str(&format!("; {} to the new version", view.weight));
-    }
-    let failure = view.state.failure.as_ref().map(|failure| format!("; {}: {}", failure.cause, failure.message));
-    line.push_str(&failure.unwrap_or_default());
-    match &view.state.hold {
-        Some(hold) => line.push_str(&format!("; held: {}", hold.message)),
-        None if !view.waiting_for.is_empty() => line.push_str(&format!("; waits for {}", view.waiting_for)),
+    let State { routing, failure, hold, .. } = &view.state;
+    let name = format!("{} {}/{}: {}", words::clock(now), view.namespace, view.name, place(view));
+    let mut parts = vec![name];
+    parts.extend(routing.as_ref().map(|_| format!("{} to the new version", view.weight)));
+    parts.extend(failure.as_ref().map(|failure| format!("{}: {}", failure.cause, failure.message)));
+    match hold {
+        Some(hold) => parts.push(format!("held: {}", hold.message)),
+        None if !view.waiting_for.is_empty() => parts.push(format!("waits for {}", view.waiting_for)),
         None => {}
     }
-    for refusal in &view.refusals {
-        line.push_str(&format!("; refused: {refusal}"));
+    parts.extend(view.refusals.iter().map(|refusal| format!("refused: {refusal}")));
+    format!("{}\n", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::samples, *};
+
+    #[test]
+    fn a_line_tells_where_it_is_and_why() {
+        let all =
+            [samples::baking, samples::held, samples::offlining, samples::rolled_back, samples::refused];
+        let lines: String = all.iter().map(|sample| line(&sample().view, samples::now())).collect();
+        insta::assert_snapshot!(lines);
     }
-    line.push('\n');
-    line
+
+    #[test]
+    fn what_only_counts_on_is_no_change() {
+        let (before, mut after) = (samples::baking().view, samples::baking().view);
+        after.waiting_for = "39m without exceptions".into();
+        after.live = None;
+        assert_eq!(Change::of(&before), Change::of(&after));
+        assert_ne!(Change::of(&before), Change::of(&samples::held().view));
+    }
 }

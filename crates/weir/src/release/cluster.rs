@@ -17,7 +17,7 @@ use weir_release::{
     view::{Live, VersionView, View},
 };
 
-use super::desk::{Answer, Found, Told, missing};
+use super::desk::{Answer, Found, Told};
 
 /// How often a request is asked after.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -48,9 +48,6 @@ pub(super) async fn ask(
     asked: &ReleaseActionSpec,
     patience: Duration,
 ) -> anyhow::Result<Answer> {
-    if cluster.release(&key.namespace, &key.name).await?.is_none() {
-        return Err(missing(key));
-    }
     let prefix = format!("{}-{}-", key.name, asked.verb.as_str());
     let name = cluster.ask_release(&key.namespace, &prefix, &serde_json::to_value(asked)?).await?;
     let deadline = Instant::now() + patience;
@@ -76,7 +73,10 @@ fn answer(status: &Value) -> Option<Answer> {
 
 /// An object as it is shown. One that makes no sense is shown with what is wrong.
 pub(super) fn found(object: &Value) -> Found {
-    let key = ReleaseKey::new(text(&object["metadata"]["namespace"], "default"), text(&object["metadata"]["name"], ""));
+    let key = ReleaseKey::new(
+        text(&object["metadata"]["namespace"], "default"),
+        text(&object["metadata"]["name"], ""),
+    );
     let status = &object["status"];
     let (state, broken) = state(status);
     let spec = spec(&key, object);
@@ -88,7 +88,7 @@ pub(super) fn found(object: &Value) -> Found {
     refusals.extend(broken);
     view.refusals = refusals;
     view.live = Live::deserialize(&status["live"]).ok();
-    Found { view, spec }
+    Found { view: Box::new(view), spec }
 }
 
 fn spec(key: &ReleaseKey, object: &Value) -> Result<Spec, Vec<String>> {
@@ -179,7 +179,11 @@ mod tests {
         assert_eq!(view.state.phase.as_str(), "Running");
         assert_eq!(view.live.map(|live| (live.canary.ready, live.proxies)), Some((3, 2)));
         object["status"]["step"] = json!("new");
-        assert!(found(&object).view.refusals[0].starts_with("status: "), "{:?}", found(&object).view.refusals);
+        assert!(
+            found(&object).view.refusals[0].starts_with("status: "),
+            "{:?}",
+            found(&object).view.refusals
+        );
     }
 
     #[test]

@@ -93,10 +93,14 @@ pub(super) fn told(events: &[Told]) -> Vec<Text> {
 
 /// What the manifest says, as far as steps do not show it.
 pub(super) fn asked(spec: &Spec) -> Vec<String> {
-    let mut lines: Vec<String> = spec.overrides.iter().map(|entry| {
-        let conditions = text::count(u64::try_from(entry.any.len()).unwrap_or(0), "condition");
-        format!("override {}: any of {conditions} sends a request to {}", entry.name, entry.to.as_str())
-    }).collect();
+    let mut lines: Vec<String> = spec
+        .overrides
+        .iter()
+        .map(|entry| {
+            let conditions = text::count(u64::try_from(entry.any.len()).unwrap_or(0), "condition");
+            format!("requests that match override {} ({conditions}) go to {}", entry.name, entry.to.as_str())
+        })
+        .collect();
     for step in spec.steps.iter().filter(|step| !step.gates.is_empty()) {
         let gates: Vec<&str> = step.gates.iter().map(|gate| &*gate.name).collect();
         lines.push(format!("gates before step {step}: {}", gates.join(", ")));

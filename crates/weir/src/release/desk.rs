@@ -16,7 +16,7 @@ use super::{cluster, server::Server};
 #[derive(Debug)]
 pub(super) enum Desk {
     /// The admin listener of a Weir that serves files.
-    Server(Server),
+    Server(Box<Server>),
     /// The API server of a cluster.
     Cluster(Box<Cluster>),
 }
@@ -25,7 +25,7 @@ pub(super) enum Desk {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     /// As it is shown.
-    pub(super) view: View,
+    pub(super) view: Box<View>,
     /// What it asks for, where that is told and can be read.
     pub(super) spec: Option<Spec>,
 }

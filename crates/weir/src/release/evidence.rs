@@ -17,6 +17,8 @@ use super::{
 /// The release machine has the same.
 const HARMFUL: f64 = 2.0;
 const PASS: f64 = 0.05;
+/// What the comparison has of the chance of a false alarm that errors have; the limit has the rest. The same.
+const COMPARISON: f64 = 0.9;
 /// What the scale of ratios ends with, on both sides of 1.
 const SCALE: f64 = 10.0;
 /// Bars of evidence.
@@ -136,30 +138,31 @@ impl Errors {
         ]
     }
 
-    /// The sentence with the look of what it says.
-    pub(super) fn painted(&self) -> impl Fn(String) -> ratatui::text::Span<'static> {
-        match self.verdict() {
-            Verdict::Failed => bad::<String>,
-            Verdict::Successful => good::<String>,
-            Verdict::Inconclusive => plain::<String>,
-        }
+    /// A line of the sentence, with the look of what it says.
+    pub(super) fn painted(&self, line: String) -> Text {
+        Text::from(match self.verdict() {
+            Verdict::Failed => bad(line),
+            Verdict::Successful => good(line),
+            Verdict::Inconclusive => plain(line),
+        })
     }
 }
 
-/// Where evidence convinces: the chance of a false alarm is divided among the tests, as the release machine does.
+/// Where the comparison of errors convinces.
 fn fail_at(spec: &Spec) -> f64 {
-    family(spec).threshold()
+    threshold(level(&family(spec)))
 }
 
-/// The tests that share the chance of a false alarm.
+/// The chance of a false alarm that the comparison of errors has.
+pub(super) fn level(family: &Family) -> f64 {
+    family.level() * COMPARISON
+}
+
+/// The guardrails that share the chance of a false alarm: those that compute with it.
 pub(super) fn family(spec: &Spec) -> Family {
-    let tests = |watch: &Watch| match watch {
-        Watch::Errors(_) => 2,
-        Watch::Latency(_) => 1,
-        Watch::Pods(_) | Watch::Prometheus(_) => 0,
-    };
-    let guardrails = spec.analysis.guardrails.iter().map(|guardrail| tests(&guardrail.watch)).sum();
-    Family { alpha: spec.analysis.false_abort, guardrails }
+    let computes = |rail: &&Guardrail| matches!(rail.watch, Watch::Errors(_) | Watch::Latency(_));
+    let guardrails = spec.analysis.guardrails.iter().filter(computes).count();
+    Family { alpha: spec.analysis.false_abort, guardrails: u32::try_from(guardrails).unwrap_or(u32::MAX) }
 }
 
 fn tolerated(spec: &Spec) -> Option<f64> {
@@ -200,10 +203,15 @@ fn judged(found: &Found, spec: &Spec, guardrail: &Guardrail) -> Rail {
         }
         Watch::Latency(_) => {
             let slow = evidence.and_then(|evidence| evidence.slow.as_ref());
-            slow.map_or_else(nothing, |slow| slow_rail(name, slow, Some(fail_at(spec))))
+            slow.map_or_else(nothing, |slow| slow_rail(name, slow, Some(family(spec).threshold())))
         }
-        Watch::Pods(pods) => fine(name, format!("at most {} of containers", weir_release::text::count(pods.restarts.into(), "restart"))),
-        Watch::Prometheus(prometheus) => fine(name, format!("at most {}: {}", prometheus.max, prometheus.query)),
+        Watch::Pods(pods) => fine(
+            name,
+            format!("at most {} of containers", weir_release::text::count(pods.restarts.into(), "restart")),
+        ),
+        Watch::Prometheus(prometheus) => {
+            fine(name, format!("at most {}: {}", prometheus.max, prometheus.query))
+        }
     };
     if let Some(why) = failed(state, name) {
         rail.verdict = Verdict::Failed;

@@ -8,8 +8,8 @@ use weir_release::view::View;
 
 use super::{
     change::place,
-    desk::Told,
     describe::told,
+    desk::Told,
     paint::{Text, plain, strong, unpainted},
     place::One,
     runtime,
@@ -62,7 +62,9 @@ fn history(view: &View, events: &[Told]) -> Vec<Text> {
     );
     lines.extend(told(before));
     if let Some(attempt) = began {
-        lines.push(strong(format!("attempt {} began at {}", attempt.number, moment(attempt.started_at))).into());
+        lines.push(
+            strong(format!("attempt {} began at {}", attempt.number, moment(attempt.started_at))).into(),
+        );
     }
     lines.extend(told(after));
     if events.is_empty() {
@@ -70,7 +72,9 @@ fn history(view: &View, events: &[Told]) -> Vec<Text> {
     }
     if let Some(failure) = &view.state.failure {
         let message = sentence(&failure.message);
-        lines.push(plain(format!("it went back at {} ({}): {message}", moment(failure.at), failure.cause)).into());
+        lines.push(
+            plain(format!("it went back at {} ({}): {message}", moment(failure.at), failure.cause)).into(),
+        );
     }
     lines
 }

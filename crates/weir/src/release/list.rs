@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     print(&match arguments.output {
         Format::Text => text(&all, namespace.as_deref()),
         Format::Json => {
-            let views: Vec<&View> = all.iter().map(|found| &found.view).collect();
+            let views: Vec<&View> = all.iter().map(|found| &*found.view).collect();
             format!("{:#}\n", json!({ "releases": views }))
         }
     })?;
@@ -56,12 +56,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn text(all: &[Found], namespace: Option<&str>) -> String {
     if all.is_empty() {
         return match namespace {
-            Some(namespace) => format!("no release in namespace {namespace}; -A lists those of all namespaces\n"),
+            Some(namespace) => {
+                format!("no release in namespace {namespace}; -A lists those of all namespaces\n")
+            }
             None => "no release\n".into(),
         };
     }
     let header = COLUMNS.map(str::to_owned);
-    let rows: Vec<[String; 6]> = [header].into_iter().chain(all.iter().map(|found| row(&found.view))).collect();
+    let rows: Vec<[String; 6]> =
+        [header].into_iter().chain(all.iter().map(|found| row(&found.view))).collect();
     let widths: Vec<usize> = (0..COLUMNS.len())
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
@@ -77,7 +80,8 @@ fn row(view: &View) -> [String; 6] {
         Phase::Running { step } => format!("{} ({}/{})", step.name, step.index + 1, view.steps.len()),
         _ => "-".into(),
     };
-    let attempt = view.state.attempt.as_ref().map_or_else(|| "-".into(), |attempt| attempt.number.to_string());
+    let attempt =
+        view.state.attempt.as_ref().map_or_else(|| "-".into(), |attempt| attempt.number.to_string());
     let weight = if view.state.routing.is_some() { view.weight.clone() } else { "-".into() };
     let name = format!("{}/{}", view.namespace, view.name);
     [name, words::phase(view), step, weight, attempt, waits_for(view)]
@@ -86,7 +90,9 @@ fn row(view: &View) -> [String; 6] {
 fn waits_for(view: &View) -> String {
     match (view.refusals.first(), &view.state.failure) {
         (Some(refusal), _) => format!("refused: {refusal}"),
-        (None, Some(failure)) if view.waiting_for.is_empty() => format!("{}: {}", failure.cause, failure.message),
+        (None, Some(failure)) if view.waiting_for.is_empty() => {
+            format!("{}: {}", failure.cause, failure.message)
+        }
         _ => view.waiting_for.clone(),
     }
 }
@@ -97,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_release_has_a_line() {
-        let all = [samples::baking(), samples::held(), samples::rolled_back(), samples::refused()];
+        let all = vec![samples::baking(), samples::held(), samples::rolled_back(), samples::refused()];
         insta::assert_snapshot!(text(&all, None));
         assert!(text(&[], Some("a")).contains("-A"));
     }

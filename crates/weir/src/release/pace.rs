@@ -37,7 +37,7 @@ impl Left {
         let later_left = later.iter().map(|step| {
             let share = share(step).filter(|_| !step.audience);
             let canary = rps.zip(share).map(|((_, all), share)| all * share);
-            rest(step, &BakeState::default(), canary).unwrap_or(bake_time(step))
+            rest(step, &BakeState::default(), canary).unwrap_or_else(|| bake_time(step))
         });
         let all = left.map(|left| left + later_left.sum::<Duration>());
         let approvals = view.steps[step.index..].iter().filter(|step| step.approval);

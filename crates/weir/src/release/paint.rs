@@ -71,7 +71,8 @@ pub(super) fn padded(text: &str, width: usize) -> String {
 
 /// Lines as a text for pipes and files.
 pub(super) fn unpainted(lines: &[Text]) -> String {
-    lines.iter().map(|line| format!("{}\n", line.to_string().trim_end())).collect()
+    let lines = lines.iter().map(|line| line.to_string().trim_end().to_owned() + "\n");
+    lines.collect()
 }
 
 /// Without colours; what is bold stays bold.
@@ -132,7 +133,9 @@ mod tests {
 
     #[test]
     fn bars_are_as_wide_as_they_are_asked_to_be() {
-        for (share, expected) in [(0.0, "░░░░"), (0.5, "██░░"), (1.0, "████"), (7.0, "████"), (f64::NAN, "░░░░")] {
+        for (share, expected) in
+            [(0.0, "░░░░"), (0.5, "██░░"), (1.0, "████"), (7.0, "████"), (f64::NAN, "░░░░")]
+        {
             assert_eq!(bar(share, 4), expected, "{share}");
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ratatui::text::Span;
 use weir_release::{
     spec::Side,
     state::{BakeState, OfflineStage, OfflineState, Phase, StepStage, StepState},
@@ -73,7 +74,8 @@ pub(super) fn header(view: &View, now: Timestamp) -> Text {
 pub(super) fn version(view: &View, side: Side) -> [Text; 2] {
     let (version, figures) = of_side(view, side);
     let workload = version.workload.as_ref().map(|workload| format!("  {workload}")).unwrap_or_default();
-    let mut who = vec![strong(weight(view, side)), plain(format!("  {:<6}  {}", side.as_str(), version.service))];
+    let mut who =
+        vec![strong(weight(view, side)), plain(format!("  {:<6}  {}", side.as_str(), version.service))];
     who.push(plain(workload));
     if let Some(figures) = figures {
         who.push(plain("  "));
@@ -84,7 +86,13 @@ pub(super) fn version(view: &View, side: Side) -> [Text; 2] {
 }
 
 /// A version in one line, for small screens.
-pub(super) fn short_version(view: &View, side: Side) -> Text {
+pub(super) fn short_version(view: &View, side: Side, width: usize) -> Text {
+    let line = one_line(view, side, ready);
+    let shorter = |figures: &Figures| plain(pods(figures));
+    if line.width() <= width { line } else { one_line(view, side, shorter) }
+}
+
+fn one_line(view: &View, side: Side, ready: fn(&Figures) -> Span<'static>) -> Text {
     let (version, figures) = of_side(view, side);
     let name = version.service.split(':').next().unwrap_or_default();
     let mut spans = vec![strong(weight(view, side)), plain(format!(" {:<6} {name}", side.as_str()))];
@@ -115,11 +123,15 @@ fn weight(view: &View, side: Side) -> String {
     format!("{:>6}", weight.unwrap_or_else(|| "-".into()))
 }
 
-fn ready(figures: &Figures) -> ratatui::text::Span<'static> {
-    let text = match figures.desired {
-        Some(desired) => format!("{}/{desired} ready", figures.ready),
-        None => format!("{} ready", figures.ready),
-    };
+fn pods(figures: &Figures) -> String {
+    match figures.desired {
+        Some(desired) => format!("{}/{desired}", figures.ready),
+        None => figures.ready.to_string(),
+    }
+}
+
+fn ready(figures: &Figures) -> Span<'static> {
+    let text = format!("{} ready", pods(figures));
     let all = figures.desired.is_none_or(|desired| figures.ready >= usize::try_from(desired).unwrap_or(0));
     if all && figures.ready > 0 { plain(text) } else { doubtful(text) }
 }
@@ -230,7 +242,13 @@ fn progress(step: &StepView, state: &StepState) -> String {
         return format!("{}, {}", words::step_stage(&state.stage), period(state.elapsed));
     };
     let (whole, share) = (Duration::from_millis(step.bake_millis), baked(step, bake));
-    let mut text = format!("{} {:.0} %, {} of {}", bar(share, 10), share * 100.0, period(bake.credited), text::duration(whole));
+    let mut text = format!(
+        "{} {:.0} %, {} of {}",
+        bar(share, 10),
+        share * 100.0,
+        period(bake.credited),
+        text::duration(whole)
+    );
     if step.min_requests > 0 {
         let _infallible = std::fmt::Write::write_fmt(
             &mut text,
@@ -238,8 +256,8 @@ fn progress(step: &StepView, state: &StepState) -> String {
         );
     }
     if bake.resets > 0 {
-        text.push_str(", began again ");
-        text.push_str(&count(bake.resets, "time"));
+        text.push_str(", ");
+        text.push_str(&count(bake.resets, "reset"));
     }
     text
 }
@@ -258,15 +276,15 @@ fn baked(step: &StepView, bake: &BakeState) -> f64 {
     time.min(requests)
 }
 
-/// The way offline with what is done: `✓ hold  > in flight 12s  · verify zero`.
+/// The way offline with what is done: `stable: ✓ hold > in flight 12s · verify zero`.
 pub(super) fn offline(offline: &OfflineState) -> Text {
-    let mut spans = vec![plain(format!("{}: ", words::side(offline.side)))];
+    let mut spans = vec![plain(format!("{}: ", offline.side.as_str()))];
     for stage in OFFLINE {
         let word = word(stage);
         spans.push(match stage.cmp(&offline.state) {
-            std::cmp::Ordering::Less => faint(format!("✓ {word}  ")),
-            std::cmp::Ordering::Equal => strong(format!("> {word} {}  ", period(offline.elapsed))),
-            std::cmp::Ordering::Greater => plain(format!("· {word}  ")),
+            std::cmp::Ordering::Less => faint(format!("✓ {word} ")),
+            std::cmp::Ordering::Equal => strong(format!("> {word} {} ", period(offline.elapsed))),
+            std::cmp::Ordering::Greater => plain(format!("· {word} ")),
         });
     }
     Text::from(spans)
@@ -280,6 +298,7 @@ fn word(stage: OfflineStage) -> &'static str {
         OfflineStage::LongLived => "long-lived",
         OfflineStage::VerifyZero => "verify zero",
         OfflineStage::ScaleDown => "scale down",
+        OfflineStage::LetGo => "let go",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use axum::http::Uri;
 use clap::Args;
 use weir_cluster::Cluster;
@@ -21,8 +21,8 @@ const NAMESPACE: &str = "default";
 /// Where releases are.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Place {
-    /// Ask a Weir outside of a cluster, at its admin listener: http://127.0.0.1:9901 unless a URL follows.
-    /// Without it the cluster of the kubeconfig is asked.
+    /// Ask a Weir outside of a cluster, at its admin listener: that of this machine, 127.0.0.1:9901, unless a URL
+    /// follows. Without it the cluster of the kubeconfig is asked.
     #[arg(
         long, value_name = "URL", num_args = 0..=1, default_missing_value = SERVER, value_parser = base,
         conflicts_with = "context"
@@ -65,22 +65,21 @@ impl Place {
     /// When the kubeconfig cannot be used.
     pub(super) async fn open(&self) -> anyhow::Result<Desk> {
         if let Some(url) = &self.server {
-            return Ok(Desk::Server(Server::new(url)));
+            return Ok(Desk::Server(Box::new(Server::new(url))));
         }
         // The namespace of Weir's own installation does not matter here.
         let cluster = Cluster::connect(self.context.as_deref(), NAMESPACE).await;
-        let cluster = cluster.context(
-            "no cluster to ask; --context names one of the kubeconfig, --server asks a Weir outside of a cluster",
-        )?;
+        let cluster = cluster.map_err(|error| unusable(&error))?;
         Ok(Desk::Cluster(Box::new(cluster)))
     }
 
     /// The namespace to look in when a release is named without one.
     pub(super) fn namespace<'a>(&'a self, desk: &'a Desk) -> &'a str {
-        self.namespace.as_deref().unwrap_or(match desk {
-            Desk::Server(_) => NAMESPACE,
-            Desk::Cluster(cluster) => cluster.default_namespace(),
-        })
+        match (&self.namespace, desk) {
+            (Some(namespace), _) => namespace,
+            (None, Desk::Server(_)) => NAMESPACE,
+            (None, Desk::Cluster(cluster)) => cluster.default_namespace(),
+        }
     }
 
     /// The namespace that was asked for in so many words.
@@ -165,6 +164,15 @@ impl fmt::Display for Name {
     }
 }
 
+/// Why there is no cluster: of a long chain, what the last but one says names the file or the context.
+fn unusable(error: &anyhow::Error) -> anyhow::Error {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let cause = chain.iter().rev().nth(1).or_else(|| chain.last()).cloned().unwrap_or_default();
+    anyhow!(
+        "no cluster can be asked: {cause}; --context names one of the kubeconfig, --server asks a Weir outside of a cluster"
+    )
+}
+
 /// A namespace.
 fn label(text: &str) -> Result<String, String> {
     let error = || "a namespace is named in lower-case letters, digits and -".to_owned();
@@ -203,8 +211,9 @@ mod tests {
 
     #[test]
     fn a_namespace_is_said_once() {
-        let desk = Desk::Server(Server::new(&base(SERVER).unwrap()));
-        let place = |namespace: Option<&str>| Place { namespace: namespace.map(Into::into), ..Place::default() };
+        let desk = Desk::Server(Box::new(Server::new(&base(SERVER).unwrap())));
+        let place =
+            |namespace: Option<&str>| Place { namespace: namespace.map(Into::into), ..Place::default() };
         let key = |name: &str, namespace| Name::from_str(name).unwrap().key(&place(namespace), &desk);
         assert_eq!(key("b", None).unwrap(), ReleaseKey::new("default", "b"));
         assert_eq!(key("b", Some("a")).unwrap(), ReleaseKey::new("a", "b"));
@@ -215,7 +224,8 @@ mod tests {
     #[test]
     fn servers_are_named_by_url() {
         assert_eq!(base("http://10.0.0.1:9901/").unwrap().authority().unwrap().as_str(), "10.0.0.1:9901");
-        for (text, remedy) in [("shop", "http://HOST:PORT"), ("https://a", "no TLS"), ("http://a/v1", "HOST")] {
+        for (text, remedy) in [("shop", "http://HOST:PORT"), ("https://a", "no TLS"), ("http://a/v1", "HOST")]
+        {
             assert!(base(text).unwrap_err().contains(remedy), "{text}");
         }
     }

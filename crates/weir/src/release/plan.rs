@@ -14,7 +14,11 @@ use weir_crd::text::Percent;
 use weir_model::ReleaseKey;
 use weir_translate::{Config, object::Object};
 
-use super::{desk::Found, place::{Name, Place}, runtime};
+use super::{
+    desk::Found,
+    place::{Name, Place},
+    runtime,
+};
 use crate::{
     arguments::Format,
     output::{note, print},
@@ -92,7 +96,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             Err(refusals) => {
                 refused = true;
-                refusals.iter().for_each(|refusal| note(format_args!("weir: {key}: {refusal}")));
+                for refusal in refusals {
+                    note(format_args!("weir: {key}: {refusal}"));
+                }
             }
         }
     }
@@ -174,7 +180,11 @@ impl Arguments {
 
 fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "write a number above 0, such as 50".to_owned())?;
-    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("write a number above 0, such as 50".into()) }
+    if number.is_finite() && number > 0.0 {
+        Ok(number)
+    } else {
+        Err("write a number above 0, such as 50".into())
+    }
 }
 
 fn errors(text: &str) -> Result<f64, String> {

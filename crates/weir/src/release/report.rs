@@ -84,7 +84,9 @@ fn markdown(found: &Found, events: &[Told], now: Timestamp) -> String {
     evidence(&mut text, found);
     if let Some(spec) = &found.spec {
         text.push_str("\n## What the manifest asks for\n\n");
-        asked(spec).iter().for_each(|line| item(&mut text, &sentence(line)));
+        for line in asked(spec) {
+            item(&mut text, &sentence(&line));
+        }
     }
     happened(&mut text, events);
     let _infallible = writeln!(text, "\nWritten at {} UTC by `weir release report`.", moment(now));
@@ -97,9 +99,13 @@ fn verdict(view: &View) -> String {
     match (phase, failure, hold) {
         (Phase::Completed { at }, ..) => {
             let version = &view.canary.service;
-            format!("Completed at {} UTC: {version} serves everything, the old version is offline.", moment(*at))
+            format!(
+                "Completed at {} UTC: {version} serves everything, the old version is offline.",
+                moment(*at)
+            )
         }
-        (Phase::RolledBack { .. } | Phase::Aborting { .. }, Some(failure), _) => {
+        // Only what goes back, or did, has one.
+        (_, Some(failure), _) => {
             let (at, why) = (moment(failure.at), sentence(&failure.message));
             format!("{} at {at} UTC ({}): {why}", went_back(phase), failure.cause)
         }
@@ -110,7 +116,7 @@ fn verdict(view: &View) -> String {
 }
 
 fn went_back(phase: &Phase) -> &'static str {
-    if phase.is_over() { "Rolled back" } else { "Going back" }
+    if phase.is_over() { "Rolled back" } else { "Going back since the decision" }
 }
 
 fn versions(text: &mut String, view: &View, now: Timestamp) {
@@ -131,10 +137,13 @@ fn versions(text: &mut String, view: &View, now: Timestamp) {
     }
     if let Some(acted) = &view.state.last_action {
         let by = acted.by.as_deref().unwrap_or("somebody");
-        let refused = acted.refused.as_deref().map_or(String::new(), |why| format!(", which was refused: {why}"));
+        let refused =
+            acted.refused.as_deref().map_or(String::new(), |why| format!(", which was refused: {why}"));
         item(text, &format!("Last asked for: {} by {by} at {} UTC{refused}", acted.verb, moment(acted.at)));
     }
-    view.refusals.iter().for_each(|refusal| item(text, &format!("Refused: {refusal}")));
+    for refusal in &view.refusals {
+        item(text, &format!("Refused: {refusal}"));
+    }
 }
 
 fn steps(text: &mut String, view: &View) {

@@ -55,7 +55,10 @@ impl Server {
     pub(super) async fn list(&self) -> anyhow::Result<Vec<Found>> {
         let (status, body) = self.exchange("/v1/releases", None, PATIENCE).await?;
         if status == StatusCode::NOT_FOUND {
-            bail!("{} knows no releases; is it the admin listener of `weir serve`, of this version?", self.base);
+            bail!(
+                "{} knows no releases; is it the admin listener of `weir serve`, of this version?",
+                self.base
+            );
         }
         let read: Releases = self.read("/v1/releases", status, &body)?;
         Ok(read.releases.into_iter().map(Found::from).collect())
@@ -124,7 +127,8 @@ impl Server {
     ) -> anyhow::Result<(StatusCode, Bytes)> {
         let remedy = "does `weir serve` run there? --server URL names another admin listener";
         let exchange = timeout(patience, self.try_exchange(path, body)).await;
-        let exchange = exchange.with_context(|| format!("{} does not answer in {patience:?}; {remedy}", self.base))?;
+        let exchange =
+            exchange.with_context(|| format!("{} does not answer in {patience:?}; {remedy}", self.base))?;
         exchange.with_context(|| format!("{} cannot be asked; {remedy}", self.base))
     }
 
@@ -135,7 +139,11 @@ impl Server {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = body.map(ToString::to_string).unwrap_or_default();
-        let answer = self.client.request(request.body(Full::new(body.into()))?).await.map_err(plain)?;
+        let answer = self
+            .client
+            .request(request.body(Full::new(body.into()))?)
+            .await
+            .map_err(|error| plain(&error))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!("the answer breaks off: {error}"))?;
@@ -145,7 +153,7 @@ impl Server {
 
 impl From<View> for Found {
     fn from(view: View) -> Self {
-        Self { view, spec: None }
+        Self { view: Box::new(view), spec: None }
     }
 }
 
@@ -161,8 +169,8 @@ fn fault(body: &[u8]) -> String {
 }
 
 /// The cause without the layers around it: `Connection refused (os error 111)`.
-fn plain(error: hyper_util::client::legacy::Error) -> anyhow::Error {
-    let mut cause: &dyn std::error::Error = &error;
+fn plain(error: &hyper_util::client::legacy::Error) -> anyhow::Error {
+    let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }

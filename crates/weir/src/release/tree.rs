@@ -63,13 +63,13 @@ fn versions(view: &View) -> Vec<Text> {
 
 /// What is known of the new version.
 fn judged(sheet: &mut Sheet, found: &Found, detail: Detail) {
+    sheet.gap();
     if let Some(errors) = Errors::of(found) {
-        sheet.gap();
         let mut lines = Vec::new();
         if errors.ratio.estimate.is_some() {
             lines.push(plain(errors.scale(SCALE)).into());
         }
-        lines.push(errors.painted()(errors.sentence()).into());
+        lines.push(errors.painted(errors.sentence()));
         let shows_bars = detail == Detail::All || errors.fail_at.is_some();
         lines.extend(errors.bars().into_iter().filter(|_| shows_bars));
         sheet.section("evidence", lines);
@@ -89,7 +89,8 @@ fn standing(sheet: &mut Sheet, view: &View, now: Timestamp) {
     }
     if let Some(hold) = &view.state.hold {
         let since = since(hold.since, now);
-        let line = vec![doubtful(format!("{:?}", hold.reason)), plain(format!(" for {since}: {}", hold.message))];
+        let line =
+            vec![doubtful(format!("{:?}", hold.reason)), plain(format!(" for {since}: {}", hold.message))];
         sheet.section("held", [line.into(), plain(remedy(hold.reason)).into()]);
     } else {
         sheet.text("waits for", &view.waiting_for);

@@ -5,12 +5,7 @@ use std::{process::ExitCode, str::FromStr, time::Duration};
 use clap::Args;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use weir_release::{
-    spec::Side,
-    state::Phase,
-    text,
-    view::View,
-};
+use weir_release::{spec::Side, state::Phase, text, view::View};
 
 use super::{
     change::{Change, line, place},
@@ -75,11 +70,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let (desk, found) = arguments.one.find().await?;
         arguments.goal.check(&found.view)?;
-        wait(&desk, found.view, &arguments.goal, arguments.timeout).await
+        Box::pin(wait(&desk, found.view, &arguments.goal, arguments.timeout)).await
     })
 }
 
-async fn wait(desk: &Desk, view: View, goal: &Goal, timeout: Option<Duration>) -> anyhow::Result<ExitCode> {
+async fn wait(
+    desk: &Desk,
+    view: Box<View>,
+    goal: &Goal,
+    timeout: Option<Duration>,
+) -> anyhow::Result<ExitCode> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let key = weir_model::ReleaseKey::new(view.namespace.as_str(), view.name.as_str());
     let (mut view, mut told, mut trouble) = (view, None, None::<String>);
@@ -187,7 +187,10 @@ fn is_at(view: &View, name: &str) -> bool {
 /// The step of a name; of a ramp the name alone means its first stage.
 fn index_of(view: &View, name: &str) -> Option<usize> {
     let is = |step: &str| step == name || step.rsplit_once(' ').is_some_and(|(ramp, _)| ramp == name);
-    view.steps.iter().position(|step| step.name == name).or_else(|| view.steps.iter().position(|step| is(&step.name)))
+    view.steps
+        .iter()
+        .position(|step| step.name == name)
+        .or_else(|| view.steps.iter().position(|step| is(&step.name)))
 }
 
 impl FromStr for Goal {

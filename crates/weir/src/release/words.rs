@@ -30,11 +30,12 @@ pub(super) fn millis(millis: f64) -> String {
 
 /// A share: `0.25 %`, `12 %`.
 pub(super) fn percent(share: f64) -> String {
-    match share * 100.0 {
-        percent if percent >= 9.95 => format!("{percent:.0} %"),
-        percent if percent > 0.0 && percent < 0.095 => format!("{percent:.3} %"),
-        percent => format!("{percent:.2} %"),
-    }
+    let percent = match share * 100.0 {
+        percent if percent >= 9.95 => return format!("{percent:.0} %"),
+        percent if percent < 0.095 => format!("{percent:.3}"),
+        percent => format!("{percent:.2}"),
+    };
+    format!("{} %", percent.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A part of a number, 0 of nothing.
@@ -111,6 +112,7 @@ pub(super) fn offline_stage(stage: OfflineStage) -> &'static str {
         OfflineStage::LongLived => "ending WebSockets and streams",
         OfflineStage::VerifyZero => "watching that nothing comes",
         OfflineStage::ScaleDown => "scaling down",
+        OfflineStage::LetGo => "letting go",
     }
 }
 
@@ -129,11 +131,16 @@ pub(super) fn remedy(reason: HoldReason) -> &'static str {
         HoldReason::Rejected => "`weir release approve` goes on after all, `abort` goes back",
         HoldReason::Guardrail => "`weir release resume` compares anew, `promote` goes on, `abort` goes back",
         HoldReason::Error | HoldReason::Deadline => "`weir release resume` goes on, `abort` goes back",
-        HoldReason::NoData | HoldReason::Inconclusive => {
+        HoldReason::NoData => {
             "`weir release promote` goes on without, `resume` waits for more, `abort` goes back"
         }
-        HoldReason::StableChanged => "`weir release resume` compares with what is there now, `abort` goes back",
+        HoldReason::StableChanged => {
+            "`weir release resume` compares with what is there now, `abort` goes back"
+        }
         HoldReason::StillReferenced => "it goes on by itself once nothing else sends requests there",
+        HoldReason::VersionsChanged => {
+            "change the manifest back, or make a Release of its own for other versions"
+        }
         HoldReason::Conflict => "it goes on by itself once the other release is over or deleted",
     }
 }
@@ -157,7 +164,9 @@ mod tests {
         for (number, expected) in [(8.13, "8.1 ms"), (84.2, "84 ms"), (1_230.0, "1.2 s")] {
             assert_eq!(millis(number), expected);
         }
-        for (number, expected) in [(0.0, "0.00 %"), (0.0025, "0.25 %"), (0.123, "12 %"), (0.00004, "0.004 %")] {
+        for (number, expected) in
+            [(0.0, "0 %"), (0.0025, "0.25 %"), (0.05, "5 %"), (0.123, "12 %"), (0.00004, "0.004 %")]
+        {
             assert_eq!(percent(number), expected);
         }
         assert_eq!((times(0.52), times(12.3)), ("0.5".into(), "12".into()));

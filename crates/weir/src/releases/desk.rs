@@ -15,8 +15,8 @@ use weir_release::{
     Keeper,
     action::Action,
     observation::Observation,
-    spec::Spec,
-    state::State,
+    spec::{Side, Spec},
+    state::{Phase, State},
     verb::Request,
     view::{Live, View},
 };
@@ -105,6 +105,7 @@ impl Desk {
     fn step(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec) -> bool {
         let Some(held) = self.held.get_mut(key) else { return false };
         let state = held.keeper.state();
+        let phase_before = state.phase.clone();
         let state_before = state.attempt.as_ref().map(|attempt| attempt.number);
         let mut seen = observe(source.translator(), &self.proxy, &self.boot, key, spec, state);
         self.inquiries.sample(key, spec);
@@ -128,24 +129,22 @@ impl Desk {
             self.proxy.apply(&source.translate());
         }
         let transition = next.plan.report.transition;
+        if let (Some(hook), Some(side)) = (&self.hook, went_offline(&phase_before, &next.plan.next.phase)) {
+            hook.offline(key, spec, side);
+        }
         if transition && is_another_attempt(state_before, &next.plan.next) {
             self.inquiries.forget(key);
         }
         for action in next.plan.actions {
-            self.act(source, key, spec, action, now);
+            self.act(source, key, action, now);
         }
         transition
     }
 
-    fn act(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec, action: Action, now: Timestamp) {
+    fn act(&mut self, source: &mut Source, key: &ReleaseKey, action: Action, now: Timestamp) {
         match action {
             Action::Event(event) => self.board.tell(key, event, now),
             Action::Answer { id, refused } => self.answer(key, &id, refused),
-            Action::LetGo { side } | Action::MarkRetired { side } => {
-                if let (Some(hook), Action::LetGo { .. }) = (&self.hook, &action) {
-                    hook.offline(key, spec, side);
-                }
-            }
             Action::Forget => {
                 if let Err(error) = self.store.remove(key) {
                     tracing::error!(release = %key, "its state cannot be removed: {error}");
@@ -156,7 +155,7 @@ impl Desk {
                 self.board.forget(key);
             }
             // There are no workloads here.
-            Action::Scale { .. } => {}
+            Action::Scale { .. } | Action::LetGo { .. } | Action::MarkRetired { .. } => {}
             Action::Ask(gate) => self.inquiries.gate(key, &gate, about(key, &gate.name)),
         }
     }
@@ -190,6 +189,16 @@ impl Held {
             self.live = Live::between(before, seen, elapsed, self.keeper.state());
             self.before = Some((now, seen.clone()));
         }
+    }
+}
+
+/// Which version has just gone offline.
+fn went_offline(before: &Phase, now: &Phase) -> Option<Side> {
+    match (before, now) {
+        (Phase::Offlining { offline }, Phase::Completed { .. } | Phase::RolledBack { .. }) => {
+            Some(offline.side)
+        }
+        _ => None,
     }
 }
 

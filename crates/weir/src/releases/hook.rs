@@ -33,7 +33,7 @@ impl Hook {
                 ended => tracing::error!(hook, "the hook for a version that is offline failed: {ended:?}"),
             })),
             Err(error) => {
-                tracing::error!(hook, "the hook for a version that is offline cannot be started: {error}")
+                tracing::error!(hook, "the hook for a version that is offline cannot be started: {error}");
             }
         }
     }

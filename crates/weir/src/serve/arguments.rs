@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     state: Option<PathBuf>,
 
     /// A program to call when a release has taken a version offline, so that it can be stopped. It is told
-    /// WEIR_NAMESPACE, WEIR_RELEASE, WEIR_VERSION (stable or canary) and WEIR_SERVICE in its environment.
+    /// `WEIR_NAMESPACE`, `WEIR_RELEASE`, `WEIR_VERSION` (stable or canary) and `WEIR_SERVICE` in its environment.
     #[arg(long, value_name = "PROGRAM")]
     on_offline: Option<String>,
 

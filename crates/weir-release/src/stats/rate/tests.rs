@@ -122,7 +122,7 @@ proptest! {
 }
 
 #[test]
-fn evidence_is_the_mean_of_likelihood_ratios() {
+fn evidence_is_the_weighted_mean_of_likelihood_ratios() {
     let test = test_of(&[bucket((3, 100), (5, 900)), bucket((1, 50), (2, 950))]);
     let likelihood = |ratio: f64| {
         let of = |errors: [f64; 2], requests: [f64; 2]| {
@@ -131,11 +131,16 @@ fn evidence_is_the_mean_of_likelihood_ratios() {
         };
         of([3.0, 5.0], [100.0, 900.0]) + of([1.0, 2.0], [50.0, 950.0])
     };
-    let against = |null: f64, steps: &[isize]| {
+    let against = |null: f64, alternatives: &[Alternative]| {
         let ratio = |steps: isize| null * 10_f64.powf(steps as f64 / 20.0);
-        let sum: f64 = steps.iter().map(|steps| (likelihood(ratio(*steps)) - likelihood(null)).exp()).sum();
-        (sum / steps.len() as f64).ln()
+        let gain =
+            |(steps, weight): &Alternative| weight * (likelihood(ratio(*steps)) - likelihood(null)).exp();
+        alternatives.iter().map(gain).sum::<f64>().ln()
     };
+    for alternatives in [&WORSE[..], &BETTER[..]] {
+        let weights: f64 = alternatives.iter().map(|(_, weight)| weight).sum();
+        assert!((weights - 1.0).abs() < 1e-12, "more would be unearned evidence: {weights}");
+    }
     assert!((test.ln_evidence_worse_than(1.0) - against(1.0, &WORSE)).abs() < 1e-5);
     assert!((test.ln_evidence_better_than(1.0) - against(1.0, &BETTER)).abs() < 1e-5);
 }
@@ -148,8 +153,8 @@ fn rounding_never_overstates() {
         let share = 10.0 / (10.0 + stable as f64);
         let likelihood = |point: usize| -1000.0 * (share * ln_ratio(point).exp_m1()).ln_1p();
         for alternatives in [&WORSE[..], &BETTER[..]] {
-            let gains = alternatives.iter().map(|steps| likelihood(shifted(ONE, *steps)));
-            let (found, exact) = (test.against(ONE, alternatives), ln_mean_exp(gains));
+            let gain = |(steps, weight): &Alternative| likelihood(shifted(ONE, *steps)) + weight.ln();
+            let (found, exact) = (test.against(ONE, alternatives), ln_sum_exp(alternatives.iter().map(gain)));
             assert!(found <= exact && found > exact - 0.002, "{stable}: {found} {exact}");
         }
     }

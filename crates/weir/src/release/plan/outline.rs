@@ -9,7 +9,10 @@ use weir_release::{
     view::{StepView, View},
 };
 
-use super::super::{evidence::family, pace};
+use super::super::{
+    evidence::{family, level},
+    pace,
+};
 
 /// What a plan is made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +66,7 @@ impl Outline {
         let offline = &spec.offline;
         Self {
             steps: spec.steps.iter().map(of_step).collect(),
-            level: family(spec).level(),
+            level: level(&family(spec)),
             tolerated: errors.map_or(1.0, |errors| errors.tolerated),
             absolute: errors.map(|errors| errors.absolute_max.share()),
             min_errors: errors.map_or(0, |errors| errors.min_errors),
@@ -81,7 +84,7 @@ impl Outline {
     pub(super) fn of_view(view: &View) -> Self {
         Self {
             steps: view.steps.iter().map(of_view).collect(),
-            level: Family { alpha: 0.01, guardrails: 2 }.level(),
+            level: level(&Family { alpha: 0.01, guardrails: 1 }),
             tolerated: 1.0,
             absolute: None,
             min_errors: 0,

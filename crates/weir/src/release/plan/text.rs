@@ -20,16 +20,24 @@ use crate::release::{
 pub(super) fn render(key: &ReleaseKey, outline: &Outline, traffic: Traffic, timeline: &Timeline) -> String {
     let mut text = format!("plan of {key}, {}\n", supposed(traffic));
     if outline.is_assumed {
-        text.push_str("the manifest is not told here: the usual guardrails are assumed; -f reads it from a file\n");
+        text.push_str(
+            "the manifest is not told here: the usual guardrails are assumed; -f reads it from a file\n",
+        );
     }
     text.push('\n');
     table(&mut text, outline, traffic, timeline);
-    let _infallible = writeln!(text, "\neverything goes to the new version after {} at the earliest", duration(timeline.all));
+    let _infallible = writeln!(
+        text,
+        "\neverything goes to the new version after {} at the earliest",
+        duration(timeline.all)
+    );
     if let Some(offline) = timeline.offline {
-        let _infallible = writeln!(text, "the old version is offline after {} at the earliest", duration(offline));
+        let _infallible =
+            writeln!(text, "the old version is offline after {} at the earliest", duration(offline));
     }
     if let Some(most) = outline.absolute {
-        let _infallible = writeln!(text, "at every step, more than {} of failing requests are too many", percent(most));
+        let _infallible =
+            writeln!(text, "at every step, more than {} of failing requests are too many", percent(most));
     }
     if !timeline.warnings.is_empty() {
         text.push_str("\nworth knowing\n");
@@ -51,7 +59,8 @@ fn supposed(traffic: Traffic) -> String {
 fn table(text: &mut String, outline: &Outline, traffic: Traffic, timeline: &Timeline) {
     let header = ["step", "weight", "from", "takes", "finds"].map(str::to_owned);
     let steps = outline.steps.iter().skip(outline.from).zip(&timeline.rows);
-    let rows: Vec<[String; 5]> = [header].into_iter().chain(steps.map(|(step, row)| cells(step, row, traffic))).collect();
+    let rows: Vec<[String; 5]> =
+        [header].into_iter().chain(steps.map(|(step, row)| cells(step, row, traffic))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 5] = std::array::from_fn(width);
     for row in &rows {
@@ -62,7 +71,8 @@ fn table(text: &mut String, outline: &Outline, traffic: Traffic, timeline: &Time
 
 fn cells(step: &Step, row: &Row, traffic: Traffic) -> [String; 5] {
     let approval = if step.approval { " + approval" } else { "" };
-    let gates = if step.gates.is_empty() { String::new() } else { format!(" after gate {}", step.gates.join(", ")) };
+    let gates =
+        if step.gates.is_empty() { String::new() } else { format!(" after gate {}", step.gates.join(", ")) };
     [
         step.name.clone(),
         format!("{}{}", step.weight, if step.audience { " of an audience" } else { "" }),

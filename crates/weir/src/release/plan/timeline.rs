@@ -9,7 +9,7 @@ use super::{
     detect::{as_float, smallest, towards_yes},
     outline::{Outline, Step},
 };
-use crate::release::words::{rate, times};
+use crate::release::words::times;
 
 /// A new version without a request for so long is credited no time.
 const QUIET: f64 = 60.0;
@@ -102,81 +102,95 @@ fn finds(outline: &Outline, step: &Step, traffic: Traffic) -> Finds {
 }
 
 fn warnings(outline: &Outline, traffic: Traffic, rows: &[Row]) -> Vec<String> {
+    let steps: Vec<_> = outline.steps.iter().skip(outline.from).zip(rows).collect();
     let mut warnings = Vec::new();
     if outline.paused {
         warnings.push("spec.paused is true: nothing begins before it is false".into());
     }
-    let steps = &outline.steps[outline.from.min(outline.steps.len())..];
-    for (step, row) in steps.iter().zip(rows) {
-        warnings.extend(about(outline, step, row, traffic));
-    }
-    warnings.extend(undecided(outline, steps, traffic));
-    let approvals: Vec<&str> =
-        steps.iter().filter(|step| step.approval).map(|step| step.name.as_str()).collect();
-    if !approvals.is_empty() {
-        warnings.push(format!("somebody has to approve after {}; times behind count from then", approvals.join(", ")));
-    }
+    let finds_nothing = |_: &Step, row: &Row| row.finds == Finds::Nothing;
+    warnings.extend(named(&steps, finds_nothing, |which| {
+        format!("{which}: too few requests to find any error rate; more weight or a longer bake helps")
+    }));
+    let is_coarse = |_: &Step, row: &Row| matches!(row.finds, Finds::Ratio(ratio) if ratio >= COARSE);
+    warnings.extend(named(&steps, is_coarse, |which| {
+        let times = times(COARSE);
+        format!(
+            "{which}: less than {times} times the errors is not found; more weight or a longer bake helps"
+        )
+    }));
+    let has_gaps = |step: &Step, _: &Row| {
+        canary_rps(step, traffic)
+            .is_some_and(|rps| step.clean && !step.bake.is_zero() && rps * QUIET < STEADY)
+    };
+    warnings.extend(named(&steps, has_gaps, |which| {
+        format!(
+            "{which}: with so few requests there are gaps, in which no time is credited, so it takes longer"
+        )
+    }));
+    warnings.extend(steps.iter().flat_map(|(step, row)| long(outline, step, row)));
+    warnings.extend(undecided(outline, &steps, traffic));
+    let approval = |step: &Step, _: &Row| step.approval;
+    warnings.extend(named(&steps, approval, |which| {
+        format!("{which}: somebody has to approve; times behind count from then")
+    }));
     warnings
 }
 
-/// What is worth knowing about a step.
-fn about(outline: &Outline, step: &Step, row: &Row, traffic: Traffic) -> Vec<String> {
-    let name = &step.name;
+/// What is worth knowing about all steps of which something holds.
+fn named(
+    steps: &[(&Step, &Row)],
+    holds: impl Fn(&Step, &Row) -> bool,
+    sentence: impl FnOnce(String) -> String,
+) -> Option<String> {
+    let names = steps.iter().filter(|(step, row)| holds(step, row)).map(|(step, _)| step.name.as_str());
+    which(&names.collect::<Vec<_>>()).map(sentence)
+}
+
+/// `step a`, `steps a and b`, `steps a to d (4)`.
+fn which(names: &[&str]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some(format!("step {one}")),
+        [first, second] => Some(format!("steps {first} and {second}")),
+        [some @ .., last] if some.len() < 4 => Some(format!("steps {} and {last}", some.join(", "))),
+        [first, .., last] => Some(format!("{} steps, from {first} to {last}", names.len())),
+    }
+}
+
+/// Where a step takes longer than its bake, or longer than it may.
+fn long(outline: &Outline, step: &Step, row: &Row) -> Vec<String> {
+    let (name, takes) = (&step.name, duration(row.takes));
     let mut all = Vec::new();
-    match row.finds {
-        Finds::Nothing => all.push(format!(
-            "step {name} finds no error rate at all: too few requests reach the new version in {}; let it bake longer, \
-             or give it more weight",
-            duration(row.takes)
-        )),
-        Finds::Ratio(ratio) if ratio >= COARSE => all.push(format!(
-            "step {name} finds only {} times the errors or more; let it bake longer, or give it more weight",
-            times(ratio)
-        )),
-        _ => {}
-    }
     if row.takes > step.bake && !step.bake.is_zero() {
-        let requests = count(step.min_requests, "request");
-        all.push(format!("step {name} takes {} for its {requests}, not {}", duration(row.takes), duration(step.bake)));
-    }
-    if let Some(rps) = canary_rps(step, traffic).filter(|rps| step.clean && rps * QUIET < STEADY) {
-        let requests = rate(rps * QUIET);
-        all.push(format!(
-            "step {name} takes longer than {}: with {requests} requests a minute there are gaps, in which no time counts",
-            duration(step.bake)
-        ));
+        let (requests, bake) = (count(step.min_requests, "request"), duration(step.bake));
+        all.push(format!("step {name}: its {requests} take {takes}, not {bake}"));
     }
     if let Some(deadline) = outline.deadline.filter(|deadline| row.takes > *deadline) {
-        all.push(format!("step {name} is held after {} (limits.stepDeadline)", duration(deadline)));
+        all.push(format!("step {name}: it is held after {} (limits.stepDeadline)", duration(deadline)));
     }
     all
 }
 
 /// Which steps end before the evidence can say yes.
-fn undecided(outline: &Outline, steps: &[Step], traffic: Traffic) -> Option<String> {
-    if !outline.holds {
+fn undecided(outline: &Outline, steps: &[(&Step, &Row)], traffic: Traffic) -> Option<String> {
+    if !outline.holds || traffic.rps.is_none() {
         return None;
     }
-    let (mut yes, mut names) = (0.0, Vec::new());
-    for step in steps {
-        let Some(rps) = canary_rps(step, traffic) else {
-            names.extend((step.share == 0.0).then_some(step.name.as_str()));
-            continue;
-        };
-        if step.share < 1.0 {
-            let requests = rps * takes(step, traffic).as_secs_f64();
-            yes += towards_yes(traffic.errors, step.share, requests);
+    let mut yes = 0.0;
+    let mut names = Vec::new();
+    for (step, row) in steps {
+        if let Some(rps) = canary_rps(step, traffic).filter(|_| step.share < 1.0) {
+            yes += towards_yes(traffic.errors, step.share, rps * row.takes.as_secs_f64());
         }
         if yes < 1.0 {
             names.push(step.name.as_str());
         }
     }
-    (!names.is_empty() && traffic.rps.is_some()).then(|| {
-        let (are, they) = if names.len() == 1 { ("step", "it is") } else { ("steps", "they are") };
+    let sentence = |which: String| {
         format!(
-            "{are} {} will hardly have a verdict when the time is over: {they} held then (onInconclusive: Hold); let \
-             them bake longer, or write onInconclusive: Proceed",
-            names.join(", ")
+            "{which}: too few errors are seen by then to say yes, so the release is held at the end (onInconclusive: \
+             Hold) until somebody promotes it; a longer bake helps, or onInconclusive: Proceed"
         )
-    })
+    };
+    which(&names).map(sentence)
 }

@@ -1,0 +1,94 @@
+//! A release in the leader's hands.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use weir_release::{Keeper, Plan, observation::Observation, state::State, view::Live};
+
+use crate::index::ReleaseView;
+
+/// How long figures are taken over.
+const FIGURES: Duration = Duration::from_secs(3);
+
+/// A release in the leader's hands.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) keeper: Keeper,
+    /// The version of the object that the next write is based on.
+    pub(super) version: Arc<str>,
+    /// What is stored under it.
+    stored: State,
+    /// Whether somebody else wrote, so that what is stored has to be seen first.
+    waiting: bool,
+    /// What the status says it waits for.
+    words: String,
+    before: Option<(Instant, Observation)>,
+    pub(super) live: Live,
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Goes on from what is stored.
+    pub(super) fn new(release: &ReleaseView) -> Self {
+        Self {
+            keeper: Keeper::new(release.known.state.clone()),
+            version: Arc::clone(&release.version),
+            stored: release.known.state.clone(),
+            waiting: false,
+            words: release.known.waiting_for.clone(),
+            before: None,
+            live: Live::default(),
+        }
+    }
+
+    /// Takes in what is stored after somebody else wrote: a change of the spec leaves the state as it was, and
+    /// another leader's state counts.
+    pub(super) fn see(&mut self, release: &ReleaseView) {
+        if !self.waiting || release.version == self.version {
+            return;
+        }
+        self.waiting = false;
+        if release.known.state == self.stored {
+            self.version = Arc::clone(&release.version);
+        } else {
+            *self = Self::new(release);
+        }
+    }
+
+    /// A state was stored.
+    pub(super) fn stored(&mut self, plan: &Plan, version: Arc<str>) {
+        self.stored = plan.next.clone();
+        self.words.clone_from(&plan.report.waiting_for);
+        self.version = version;
+    }
+
+    /// Whether people have to be told what keeps it from beginning. Later on words are stored with the rest.
+    pub(super) fn has_news(&self, plan: &Plan) -> bool {
+        plan.next.attempt.is_none() && plan.report.waiting_for != self.words
+    }
+
+    /// Somebody else wrote.
+    pub(super) fn overtaken(&mut self) {
+        self.waiting = true;
+    }
+
+    /// Whether what is stored has to be seen first.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Takes figures over a time that is long enough to mean something.
+    pub(super) fn measure(&mut self, seen: &Observation) {
+        let now = Instant::now();
+        let Some((at, before)) = &self.before else {
+            self.before = Some((now, seen.clone()));
+            return;
+        };
+        let elapsed = now.duration_since(*at);
+        if elapsed >= FIGURES {
+            self.live = Live::between(before, seen, elapsed, self.keeper.state());
+            self.before = Some((now, seen.clone()));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use weir_model::{BackendKey, HostName, PortRef, Role, Split};
+use weir_release::{
+    spec::{Side, Weight},
+    state::{Attempt, Division, Phase, Routing},
+};
+
+use super::*;
+use crate::{Config, manifest};
+
+const SERVICES: &str = "
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Service, metadata: {name: v1, annotations: {weir.dev/endpoints: '10.0.0.1:80'}}, spec: {ports: [{name: http, port: 80}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: v2, annotations: {weir.dev/endpoints: '10.0.0.2:80'}}, spec: {ports: [{name: http, port: 80}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: v3, annotations: {weir.dev/endpoints: '10.0.0.3:80'}}, spec: {ports: [{name: http, port: 80}]}}
+";
+
+fn ingress(name: &str, service: &str) -> String {
+    format!(
+        "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: {name}}}
+spec:
+  rules:
+  - host: {name}.example
+    http:
+      paths:
+      - {{path: /, pathType: Prefix, backend: {{service: {{name: {service}, port: {{number: 80}}}}}}}}
+      - {{path: /static, pathType: Prefix, backend: {{service: {{name: v3, port: {{number: 80}}}}}}}}
+"
+    )
+}
+
+/// Names the port of the Service, which the Ingress numbers.
+fn release(name: &str, (stable, canary): (&str, &str), weight: &str) -> String {
+    format!(
+        "
+apiVersion: weir.dev/v1alpha1
+kind: Release
+metadata: {{name: {name}}}
+spec:
+  routes: [{{kind: Ingress, name: shop}}]
+  stable: {{service: {{name: {stable}, port: http}}}}
+  canary: {{service: {{name: {canary}, port: http}}}}
+  steps: [{{name: one, weight: {weight}, bake: {{duration: 1m}}}}, {{name: all, weight: 100}}]
+"
+    )
+}
+
+fn translator(texts: &[String]) -> Translator {
+    let mut translator = Translator::new(Config::default());
+    for (order, text) in texts.iter().enumerate() {
+        apply(&mut translator, text, order as u64);
+    }
+    apply(&mut translator, SERVICES, 100);
+    translator.translate();
+    translator
+}
+
+fn apply(translator: &mut Translator, text: &str, order: u64) {
+    for object in manifest::read(text).unwrap().objects {
+        translator.apply(object, order);
+    }
+}
+
+fn key(name: &str) -> ReleaseKey {
+    ReleaseKey::new("default", name)
+}
+
+fn routed(phase: Phase, split: Division) -> State {
+    let attempt = Attempt {
+        number: 1,
+        stable: None,
+        canary: None,
+        started_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    };
+    State {
+        phase,
+        attempt: Some(attempt),
+        routing: Some(Routing { epoch: 3, attempt: 1, services: None, split }),
+        ..State::default()
+    }
+}
+
+fn twentieth() -> Division {
+    Division::Step { step: 0, weight: Weight::new(500).unwrap() }
+}
+
+/// The split of a path of shop.example.
+fn split(translator: &Translator, path: &str) -> Split {
+    let host = &translator.blueprint().hosts[&HostName::parse("shop.example").unwrap()];
+    let rule = host.rules.iter().find(|rule| *rule.origin.path == *path);
+    rule.unwrap().split.clone()
+}
+
+fn arms(split: &Split) -> Vec<(String, u32, Option<Role>)> {
+    split.arms().iter().map(|arm| (arm.backend.to_string(), arm.weight, arm.role)).collect()
+}
+
+#[test]
+fn only_rules_that_name_a_version_are_laid_over() {
+    let mut translator = translator(&[ingress("shop", "v1"), release("one", ("v1", "v2"), "5")]);
+    assert_eq!(arms(&split(&translator, "/")), [("default/v1/80".into(), 1, None)], "before it begins");
+    translator.set_release_state(&key("one"), routed(Phase::Pending, twentieth()));
+    let delta = translator.translate();
+    assert_eq!((delta.hosts.len(), delta.backends.len()), (1, 0), "one host, and no endpoint");
+    let laid = split(&translator, "/");
+    assert_eq!(
+        arms(&laid),
+        [
+            ("default/v1/80".into(), 9_500, Some(Role::Stable)),
+            ("default/v2/80".into(), 500, Some(Role::Canary))
+        ]
+    );
+    assert_eq!(laid.release.unwrap().epoch, 3);
+    assert_eq!(arms(&split(&translator, "/static")), [("default/v3/80".into(), 1, None)]);
+}
+
+#[test]
+fn both_versions_are_looked_after_from_the_start_on() {
+    let translator = translator(&[ingress("shop", "v1"), release("one", ("v1", "v2"), "5")]);
+    let version = |service: &str| {
+        let port = PortRef::Name("http".into());
+        translator.version(&BackendKey { namespace: "default".into(), service: service.into(), port })
+    };
+    assert_eq!((version("v1"), version("v2"), version("v9")), ((true, 1), (true, 1), (false, 0)));
+    let overlaid = translator.overlaid(&key("one"));
+    assert!(overlaid.faults.is_empty(), "{overlaid:?}");
+    assert_eq!(overlaid.named.into_iter().collect::<Vec<_>>(), [Role::Stable]);
+}
+
+#[test]
+fn a_later_release_goes_on_where_an_older_one_ended() {
+    let texts = [ingress("shop", "v1"), release("one", ("v1", "v2"), "5"), release("two", ("v2", "v3"), "5")];
+    let mut translator = translator(&texts);
+    assert_eq!(translator.release_in_the_way(&key("two")), Some(&key("one")));
+    assert_eq!(translator.release_in_the_way(&key("one")), None);
+    let at = "2026-01-01T00:00:00Z".parse().unwrap();
+    let only = Division::Only { side: Side::Canary, close: false };
+    translator.set_release_state(&key("one"), routed(Phase::Completed { at }, only));
+    translator.set_release_state(&key("two"), routed(Phase::Pending, twentieth()));
+    translator.translate();
+    assert_eq!(translator.release_in_the_way(&key("two")), None, "the older one is over");
+    let names: Vec<_> = arms(&split(&translator, "/")).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["default/v2/80", "default/v3/80"]);
+    assert_eq!(translator.overlaid(&key("two")).faults, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_wrong_with_routes_is_told_and_what_else_names_a_version() {
+    let mut translator = translator(&[ingress("other", "v1"), release("one", ("v1", "v2"), "5")]);
+    let faults = translator.overlaid(&key("one")).faults;
+    assert!(faults[0].starts_with("Ingress default/shop (spec.routes) is missing"), "{faults:?}");
+    apply(&mut translator, &ingress("shop", "v3"), 7);
+    translator.translate();
+    let faults = translator.overlaid(&key("one")).faults;
+    assert!(faults[0].contains("no path here that goes to Service v1 or v2"), "{faults:?}");
+    apply(&mut translator, &ingress("shop", "v1"), 7);
+    translator.translate();
+    let overlaid = translator.overlaid(&key("one"));
+    assert!(overlaid.faults.is_empty() && !overlaid.foreign, "{overlaid:?}");
+    let others: Vec<_> = overlaid.others[&Role::Stable].iter().cloned().collect();
+    assert_eq!(others, ["Ingress default/other"]);
+}
+
+#[test]
+fn a_release_that_can_no_longer_be_read_stays_in_force() {
+    let mut translator = translator(&[ingress("shop", "v1"), release("one", ("v1", "v2"), "5")]);
+    translator.set_release_state(&key("one"), routed(Phase::Pending, twentieth()));
+    translator.translate();
+    let before = split(&translator, "/");
+    for broken in [release("one", ("v1", "v2"), "much"), release("one", ("v1", "v1"), "5")] {
+        apply(&mut translator, &broken, 1);
+        translator.translate();
+        assert_eq!(split(&translator, "/"), before);
+        let findings = translator.findings();
+        assert!(findings.iter().any(|finding| finding.code == Code::InvalidRelease), "{findings:?}");
+    }
+    apply(&mut translator, &release("one", ("v1", "v2"), "5"), 1);
+    assert!(translator.findings().is_empty());
+    translator.delete(&ObjectRef::new(Kind::Release, "default", "one"));
+    translator.translate();
+    assert_eq!(arms(&split(&translator, "/")), [("default/v1/80".into(), 1, None)]);
+}
