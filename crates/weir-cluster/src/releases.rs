@@ -28,11 +28,11 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use weir_fleet::Hub;
-use weir_model::{ReleaseKey, Role};
+use weir_model::ReleaseKey;
 use weir_release::{
     action::Action,
-    observation::{Observation, Routes, Version},
-    spec::{Side, Spec},
+    observation::{Observation, Version},
+    spec::Spec,
 };
 
 use self::{actions::Hands, asked::Asked, fleet::Fleet, held::Held, store::Stored, workloads::Workloads};
@@ -194,7 +194,7 @@ impl Desk {
         let (stable, canary) = self.workloads.look(key, spec, over).await;
         let version = |(service, ready): (bool, usize), workload| Version { service, ready, workload };
         let mut seen = Observation {
-            routes: routes(release),
+            routes: release.overlaid.clone().routes(release.in_the_way.as_ref()),
             stable: version(release.stable, stable),
             canary: version(release.canary, canary),
             proxies: self.fleet.proxies(key, spec, attempt),
@@ -205,23 +205,5 @@ impl Desk {
         self.inquiries.sample(key, spec);
         self.inquiries.fill(key, &mut seen);
         seen
-    }
-}
-
-fn routes(release: &ReleaseView) -> Routes {
-    let overlaid = release.overlaid.clone();
-    let others = overlaid.others.into_iter().map(|(role, names)| (side(role), names.into_iter().collect()));
-    Routes {
-        faults: overlaid.faults,
-        conflict: release.in_the_way.as_ref().map(|other| format!("Release {other}")),
-        named: overlaid.named.into_iter().map(side).collect(),
-        others: others.collect(),
-    }
-}
-
-fn side(role: Role) -> Side {
-    match role {
-        Role::Stable => Side::Stable,
-        Role::Canary => Side::Canary,
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use weir_model::{
-    ArmIndex, Assignment, BackendKey, Overlay, Predicate, ReleaseKey, ReleaseMark, Retiring, Role, Split,
-    Sticky,
+    ArmIndex, Assignment, BackendKey, Overlay, Predicate, ReleaseKey, ReleaseMark, Retiring, Split, Sticky,
 };
 
 use crate::{
@@ -65,10 +64,10 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKe
             };
             let retiring = Retiring {
                 backend: gone,
-                role: role(side.other()),
+                role: side.other().into(),
                 close_per_second: close.then_some(spec.offline.close_rate),
             };
-            Split::version(mark(Some(retiring)), role(side), serves)
+            Split::version(mark(Some(retiring)), side.into(), serves)
         }
     }
 }
@@ -87,11 +86,4 @@ fn add_overrides(split: &mut Split, spec: &Spec, canary: ArmIndex) {
 /// One salt for the whole release: a client has one version on all its routes.
 fn assignment(key: &ReleaseKey, spec: &Spec) -> Assignment {
     Assignment::Sticky(Sticky { keys: spec.keys.clone(), salt: Some(key.to_string().into()) })
-}
-
-fn role(side: Side) -> Role {
-    match side {
-        Side::Stable => Role::Stable,
-        Side::Canary => Role::Canary,
-    }
 }

@@ -8,7 +8,7 @@ mod weight;
 
 use std::{sync::Arc, time::Duration};
 
-use weir_model::{BackendKey, ErrorRule, OverlaidRoute, Predicate, StickyKey};
+use weir_model::{BackendKey, ErrorRule, OverlaidRoute, Predicate, Role, StickyKey};
 
 pub use self::{
     analysis::{
@@ -167,6 +167,24 @@ impl Spec {
         match side {
             Side::Stable => &self.stable,
             Side::Canary => &self.canary,
+        }
+    }
+}
+
+impl From<Role> for Side {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Stable => Self::Stable,
+            Role::Canary => Self::Canary,
+        }
+    }
+}
+
+impl From<Side> for Role {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Stable => Self::Stable,
+            Side::Canary => Self::Canary,
         }
     }
 }

@@ -120,6 +120,34 @@ pub struct Figures {
     pub desired: Option<u32>,
 }
 
+/// Takes figures over a time that is long enough to mean something.
+#[derive(Debug, Default)]
+pub struct Meter {
+    before: Option<(Duration, Observation)>,
+    live: Live,
+}
+
+// === impl Meter ===
+
+impl Meter {
+    /// Takes in what is seen at a time of a clock that nobody sets; figures are new once so much has passed.
+    pub fn measure(&mut self, at: Duration, seen: &Observation, state: &State, over: Duration) {
+        let elapsed = self.before.as_ref().map(|(before, _)| at.saturating_sub(*before));
+        if elapsed.is_some_and(|elapsed| elapsed < over) {
+            return;
+        }
+        if let Some(((_, before), elapsed)) = self.before.as_ref().zip(elapsed) {
+            self.live = Live::between(before, seen, elapsed, state);
+        }
+        self.before = Some((at, seen.clone()));
+    }
+
+    /// The last figures.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+}
+
 // === impl View ===
 
 impl View {
@@ -221,4 +249,24 @@ fn as_float(number: u64) -> f64 {
 /// How long a step takes at least, for people.
 pub fn bake(step: &StepView) -> String {
     text::duration(Duration::from_millis(step.bake_millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Proxy;
+
+    #[test]
+    fn figures_are_taken_over_a_time_that_means_something() {
+        let (mut meter, mut seen) = (Meter::default(), Observation::default());
+        seen.proxies.insert("p".into(), Some(Proxy::default()));
+        for second in 0..6_u64 {
+            if let Some(proxy) = seen.proxies.values_mut().flatten().next() {
+                proxy.canary.tally.requests = second * 10;
+            }
+            meter.measure(Duration::from_secs(second), &seen, &State::default(), Duration::from_secs(4));
+            let expected = if second < 4 { 0.0 } else { 10.0 };
+            assert!((meter.live().canary.rps - expected).abs() < 1e-9, "{second}: {:?}", meter.live());
+        }
+    }
 }

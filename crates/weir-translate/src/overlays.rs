@@ -6,6 +6,7 @@ use std::{
 };
 
 use weir_model::{Overlay, ReleaseKey, Role};
+use weir_release::observation::Routes;
 
 use crate::service::Name;
 
@@ -41,6 +42,21 @@ pub struct Overlaid {
     pub named: BTreeSet<Role>,
     /// What else sends requests to a version: Ingresses, by name.
     pub others: BTreeMap<Role, BTreeSet<String>>,
+}
+
+// === impl Overlaid ===
+
+impl Overlaid {
+    /// As the release machine sees it, with the release that is in the way.
+    pub fn routes(self, in_the_way: Option<&ReleaseKey>) -> Routes {
+        let others = self.others.into_iter().map(|(role, names)| (role.into(), names.into_iter().collect()));
+        Routes {
+            faults: self.faults,
+            conflict: in_the_way.map(|other| format!("Release {other}")),
+            named: self.named.into_iter().map(Into::into).collect(),
+            others: others.collect(),
+        }
+    }
 }
 
 // === impl Overlays ===

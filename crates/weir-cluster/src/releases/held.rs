@@ -3,7 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use weir_release::{Keeper, Plan, observation::Observation, state::State, view::Live};
+use weir_release::{
+    Keeper, Plan,
+    observation::Observation,
+    state::State,
+    view::{Live, Meter},
+};
 
 use crate::index::ReleaseView;
 
@@ -22,8 +27,9 @@ pub(super) struct Held {
     waiting: bool,
     /// What the status says it waits for.
     words: String,
-    before: Option<(Instant, Observation)>,
-    pub(super) live: Live,
+    /// When it was taken in hand.
+    since: Instant,
+    meter: Meter,
 }
 
 // === impl Held ===
@@ -37,8 +43,8 @@ impl Held {
             stored: release.known.state.clone(),
             waiting: false,
             words: release.known.waiting_for.clone(),
-            before: None,
-            live: Live::default(),
+            since: Instant::now(),
+            meter: Meter::default(),
         }
     }
 
@@ -78,17 +84,13 @@ impl Held {
         self.waiting
     }
 
-    /// Takes figures over a time that is long enough to mean something.
+    /// Takes in what is seen, for figures.
     pub(super) fn measure(&mut self, seen: &Observation) {
-        let now = Instant::now();
-        let Some((at, before)) = &self.before else {
-            self.before = Some((now, seen.clone()));
-            return;
-        };
-        let elapsed = now.duration_since(*at);
-        if elapsed >= FIGURES {
-            self.live = Live::between(before, seen, elapsed, self.keeper.state());
-            self.before = Some((now, seen.clone()));
-        }
+        self.meter.measure(self.since.elapsed(), seen, self.keeper.state(), FIGURES);
+    }
+
+    /// What goes on right now.
+    pub(super) fn live(&self) -> &Live {
+        self.meter.live()
     }
 }

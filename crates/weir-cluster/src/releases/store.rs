@@ -73,8 +73,8 @@ fn status(release: &ReleaseView, held: &Held, plan: &Plan) -> anyhow::Result<Val
     status["observedGeneration"] = json!(release.known.metadata.generation);
     status["waitingFor"] = json!(plan.report.waiting_for);
     status["weight"] = json!(weight.unwrap_or_default());
-    status["acknowledged"] = json!(format!("{}/{}", held.live.acknowledged, held.live.proxies));
-    status["live"] = serde_json::to_value(&held.live)?;
+    status["acknowledged"] = json!(format!("{}/{}", held.live().acknowledged, held.live().proxies));
+    status["live"] = serde_json::to_value(held.live())?;
     status["conditions"] = conditions(release, plan, Timestamp::now());
     Ok(status)
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -14,11 +14,10 @@ use weir_proxy::Proxy;
 use weir_release::{
     Keeper,
     action::Action,
-    observation::Observation,
     spec::{Side, Spec},
     state::{Phase, State},
     verb::Request,
-    view::{Live, View},
+    view::{Meter, View},
 };
 
 use super::{Ask, Board, Hook, Store, observe::observe};
@@ -47,9 +46,7 @@ pub(super) struct Desk {
 struct Held {
     keeper: Keeper,
     requests: VecDeque<(Request, oneshot::Sender<Result<(), String>>)>,
-    /// What was seen a moment ago, for figures.
-    before: Option<(Instant, Observation)>,
-    live: Live,
+    meter: Meter,
     waiting_for: String,
 }
 
@@ -114,7 +111,7 @@ impl Desk {
         seen.request = held.requests.front().map(|(request, _)| request.clone());
         let now = Timestamp::now();
         let next = held.keeper.next(spec, &seen, now);
-        held.measure(&seen);
+        held.meter.measure(self.proxy.uptime(), &seen, held.keeper.state(), FIGURES);
         held.waiting_for.clone_from(&next.plan.report.waiting_for);
         if next.store
             && let Err(error) = self.store.save(key, &next.plan.next)
@@ -170,25 +167,9 @@ impl Desk {
     fn show(&self, key: &ReleaseKey, spec: Option<&Spec>, refusals: &[weir_crd::Refusal]) {
         let (Some(held), Some(spec)) = (self.held.get(key), spec) else { return };
         let mut view = View::new(key, spec, held.keeper.state(), &held.waiting_for);
-        view.live = Some(held.live.clone());
+        view.live = Some(held.meter.live().clone());
         view.refusals = refusals.iter().map(ToString::to_string).collect();
         self.board.show(key, view);
-    }
-}
-
-impl Held {
-    /// Takes figures over a time that is long enough to mean something.
-    fn measure(&mut self, seen: &Observation) {
-        let now = Instant::now();
-        let Some((at, before)) = &self.before else {
-            self.before = Some((now, seen.clone()));
-            return;
-        };
-        let elapsed = now.duration_since(*at);
-        if elapsed >= FIGURES {
-            self.live = Live::between(before, seen, elapsed, self.keeper.state());
-            self.before = Some((now, seen.clone()));
-        }
     }
 }
 

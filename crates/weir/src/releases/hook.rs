@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use weir_model::{ReleaseKey, Role};
+use weir_model::ReleaseKey;
 use weir_release::spec::{Side, Spec};
 
 /// The program.
@@ -14,16 +14,12 @@ pub(crate) struct Hook(pub(crate) String);
 impl Hook {
     /// Starts the program; what it prints goes to the log, and nobody waits for it.
     pub(crate) fn offline(&self, key: &ReleaseKey, spec: &Spec, side: Side) {
-        let role = match side {
-            Side::Stable => Role::Stable,
-            Side::Canary => Role::Canary,
-        };
         let service = &spec.version(side).service;
         let mut command = Command::new(&self.0);
         command
             .env("WEIR_NAMESPACE", &*key.namespace)
             .env("WEIR_RELEASE", &*key.name)
-            .env("WEIR_VERSION", role.as_str())
+            .env("WEIR_VERSION", side.as_str())
             .env("WEIR_SERVICE", &*service.service)
             .stdin(Stdio::null());
         let hook = self.0.clone();

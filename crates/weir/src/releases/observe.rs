@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use weir_model::{BackendKey, ReleaseKey, Role};
+use weir_model::{BackendKey, ReleaseKey};
 use weir_proxy::Proxy;
 use weir_release::{
-    observation::{Lookup, Observation, Routes, Version},
+    observation::{Lookup, Observation, Version},
     spec::{Side, Spec},
     state::State,
 };
@@ -32,7 +32,7 @@ pub(super) fn observe(
         seen.seen_mut(side).sent = sent(proxy, &spec.version(side).service);
     }
     Observation {
-        routes: routes(translator, key),
+        routes: translator.overlaid(key).routes(translator.release_in_the_way(key)),
         stable: version(translator, &spec.stable.service),
         canary: version(translator, &spec.canary.service),
         proxies: BTreeMap::from([(SELF.to_owned(), Some(seen))]),
@@ -44,25 +44,6 @@ pub(super) fn observe(
 fn version(translator: &Translator, service: &BackendKey) -> Version {
     let (known, ready) = translator.version(service);
     Version { service: known, ready, workload: Lookup::Unnamed }
-}
-
-/// The routes of a release, as objects and other releases are.
-fn routes(translator: &Translator, key: &ReleaseKey) -> Routes {
-    let overlaid = translator.overlaid(key);
-    let others = overlaid.others.into_iter().map(|(role, names)| (side(role), names.into_iter().collect()));
-    Routes {
-        faults: overlaid.faults,
-        conflict: translator.release_in_the_way(key).map(|other| format!("Release {other}")),
-        named: overlaid.named.into_iter().map(side).collect(),
-        others: others.collect(),
-    }
-}
-
-fn side(role: Role) -> Side {
-    match role {
-        Role::Stable => Side::Stable,
-        Role::Canary => Side::Canary,
-    }
 }
 
 /// Requests to a Service, by the route that they came by.
