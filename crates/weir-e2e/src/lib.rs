@@ -11,6 +11,7 @@
 
 mod backend;
 mod cluster;
+mod diary;
 mod installation;
 mod namespace;
 mod processes;
@@ -18,10 +19,12 @@ mod route;
 mod stage;
 mod suite;
 mod traffic;
+mod users;
 mod wait;
 
 pub use backend::Backend;
 pub use cluster::{Cluster, PATIENCE};
+pub use diary::{Diary, Entry};
 pub use installation::{Installation, Pod, Settings};
 pub use namespace::Namespace;
 pub use processes::{kill, process_of};
@@ -29,4 +32,5 @@ pub use route::{Https, SECRET, web};
 pub use stage::{Site, Stage};
 pub use suite::{Case, Options, Suite, say};
 pub use traffic::{Client, Count, Failure, Flow, Method, Running, Tally, Traffic, Via};
+pub use users::{Story, USER, Users, Visits};
 pub use wait::{ask, until};

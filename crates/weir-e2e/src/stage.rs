@@ -9,8 +9,8 @@ use std::{
 use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
-    Backend, Cluster, Flow, Https, Installation, Namespace, PATIENCE, SECRET, Settings, Tally, Traffic, Via,
-    ask, traffic::Journal, until, web,
+    Backend, Cluster, Diary, Flow, Https, Installation, Namespace, PATIENCE, SECRET, Settings, Tally,
+    Traffic, Users, Via, ask, traffic::Journal, until, web,
 };
 
 /// The installation of those who don't break it. The last who uses it uninstalls it.
@@ -128,6 +128,16 @@ impl Site {
     /// Every kind of client, for this site.
     pub fn traffic(&self, ways: impl IntoIterator<Item = Via>) -> Traffic {
         Traffic::new(&self.journal, &self.flow, ways)
+    }
+
+    /// Users of this site, each with a key of its own.
+    pub fn users(&self, ways: Vec<Via>) -> Users {
+        Users::new(&self.flow.host, ways)
+    }
+
+    /// Follows the status of a Release in its namespace.
+    pub fn diary(&self, release: &str) -> Diary {
+        Diary::of_release(self.cluster.client(), self.namespace.name(), release)
     }
 
     /// Applies YAML or JSON in its namespace. Returns the warnings.

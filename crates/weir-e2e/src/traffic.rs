@@ -11,6 +11,7 @@ mod client;
 mod http1;
 mod http2;
 mod socket;
+mod stream;
 mod tally;
 
 use std::{
@@ -116,6 +117,13 @@ impl Traffic {
     #[must_use]
     pub fn without(mut self, client: Client) -> Self {
         self.clients.retain(|(kind, _)| *kind != client);
+        self
+    }
+
+    /// So many clients of some kinds for each way, and no others.
+    #[must_use]
+    pub fn only(mut self, kinds: &[(Client, Method)], each: usize) -> Self {
+        self.clients = kinds.repeat(each);
         self
     }
 

@@ -5,6 +5,8 @@
 //! /healthz  /readyz     for probes                     ?delay=MS     answers late
 //! /ws                   WebSocket echo                 ?status=NNN   answers this status
 //! /echo, gRPC calls     the body as it arrives         ?size=N       answers N bytes
+//! /metrics              requests and faults, for Prometheus
+//! /fault?errors=PERCENT&shown=NUMBER    from now on so many requests fail, and /metrics shows this fault
 //! ```
 //! Every other path answers 200 with a JSON object of what arrived. Every answer carries `x-version` and `x-pod`.
 //! Unlike [`Origin`](crate::Origin) it remembers nothing but a count, so that it can run for hours under load.
@@ -12,6 +14,7 @@
 mod answer;
 mod asked;
 mod connection;
+mod fault;
 mod on_term;
 mod websocket;
 
@@ -34,6 +37,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use fault::Fault;
 pub use on_term::{InvalidOnTerm, OnTerm, seconds};
 
 /// What a server is.
@@ -75,6 +79,7 @@ struct Shared {
     pod: HeaderValue,
     ready_at: Instant,
     requests: AtomicU64,
+    fault: Fault,
     phase: watch::Receiver<Phase>,
 }
 
@@ -94,6 +99,7 @@ impl Server {
             pod: HeaderValue::try_from(config.pod).map_err(io::Error::other)?,
             ready_at: Instant::now() + config.ready_after,
             requests: AtomicU64::new(0),
+            fault: Fault::default(),
             phase: watching,
         });
         let accepting =
@@ -108,7 +114,7 @@ impl Server {
 
     /// How many requests have arrived, without those of probes.
     pub fn requests(&self) -> u64 {
-        self.shared.requests.load(Ordering::Relaxed)
+        self.shared.requests()
     }
 
     /// Goes on serving, but isn't ready any more and ends every HTTP/1.1 connection with its next answer.
@@ -140,6 +146,10 @@ impl Shared {
 
     fn is_ready(&self) -> bool {
         self.phase() == Phase::Serving && Instant::now() >= self.ready_at
+    }
+
+    fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     fn count(&self) {

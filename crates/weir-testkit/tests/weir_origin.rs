@@ -56,6 +56,23 @@ async fn answers_tell_who_and_what() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn faults_come_when_they_are_asked_for() -> anyhow::Result<()> {
+    let (_process, addr) = start(&[]).await?;
+    assert_eq!(status(addr, "/fault?errors=100&shown=7").await?, 200);
+    assert_eq!(status(addr, "/").await?, 500);
+    assert_eq!(status(addr, "/readyz").await?, 200);
+    let metrics = client::get(addr, "a.test", "/metrics", &[]).await?.text();
+    assert!(
+        metrics.contains("\norigin_requests_total 1\n") && metrics.ends_with("\norigin_fault 7\n"),
+        "{metrics}"
+    );
+    assert_eq!(status(addr, "/fault?errors=0").await?, 200);
+    assert_eq!(status(addr, "/").await?, 200);
+    assert_eq!(status(addr, "/fault?errors=101").await?, 400);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_query_rules_the_answer() -> anyhow::Result<()> {
     let (_process, addr) = start(&[]).await?;
     let mut connection = Connection::open(addr).await?;

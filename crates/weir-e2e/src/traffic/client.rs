@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin};
 
 use weir_testkit::client::Target;
 
-use super::{Flow, Via, http1::Http1, http2::Http2, socket::Socket};
+use super::{Flow, Via, http1::Http1, http2::Http2, socket::Socket, stream::Stream};
 
 /// How a client talks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,8 @@ pub enum Client {
     PriorKnowledge,
     /// A WebSocket that sends messages and gets them back.
     WebSocket,
+    /// A gRPC call that sends messages and gets them back; it takes a route that leads to HTTP/2.
+    Grpc,
 }
 
 /// What a client sends.
@@ -54,7 +56,7 @@ pub(crate) trait Talk: Send {
 // === impl Client ===
 
 impl Client {
-    /// All kinds, with all that they can send.
+    /// All kinds that need no route of their own, with all that they can send.
     pub fn every_kind() -> Vec<(Self, Method)> {
         use Method::{Get, Post};
         vec![
@@ -84,6 +86,7 @@ impl Client {
             Self::Http2 => Box::new(Http2::new(tls(flow.https.http2.clone()), flow, method)?),
             Self::PriorKnowledge => Box::new(Http2::new(plain(), flow, method)?),
             Self::WebSocket => Box::new(Socket::new(via.http, flow)),
+            Self::Grpc => Box::new(Stream::new(via.http, flow)),
         })
     }
 }
@@ -98,6 +101,7 @@ impl fmt::Display for Client {
             Self::Http2 => "h2",
             Self::PriorKnowledge => "h2c",
             Self::WebSocket => "websocket",
+            Self::Grpc => "grpc",
         })
     }
 }

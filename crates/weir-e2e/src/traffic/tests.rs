@@ -1,6 +1,9 @@
 //! The clients against a backend alone, without a proxy or a cluster.
 
-use weir_testkit::pod::{Config, Server};
+use weir_testkit::{
+    H2Origin,
+    pod::{Config, Server},
+};
 
 use super::*;
 
@@ -38,6 +41,24 @@ async fn clients_are_answered_and_leave_when_they_are_asked_to() -> anyhow::Resu
         );
     }
     assert_eq!(journal.sum().sent(), tally.sent());
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_last_until_they_are_asked_to_end() -> anyhow::Result<()> {
+    let (https, host) = (Https::new()?, "a.test");
+    let origin = H2Origin::start("v1", None).await?;
+    let via = Via { name: "backend".to_owned(), http: origin.addr(), https: origin.addr() };
+    let mut call = Client::Grpc.talk(Method::Post, &flow(&https, host), &via)?;
+    let Outcome::Failed(why) = call.turn().await else { panic!("an answer without a message is no echo") };
+    assert!(why.contains("the end"), "{why}");
+    let [plain, _tls] = servers(&https, host).await?;
+    let via = Via { name: "backend".to_owned(), http: plain.addr(), https: plain.addr() };
+    let mut call = Client::Grpc.talk(Method::Post, &flow(&https, host), &via)?;
+    for _ in 0..3 {
+        assert!(matches!(call.turn().await, Outcome::Good(version) if &*version == "v1"));
+    }
+    assert_eq!(plain.requests(), 1, "one call");
     Ok(())
 }
 

@@ -30,9 +30,17 @@ pub(super) async fn answer(
         "/healthz" => text(StatusCode::OK, "ok"),
         "/readyz" if shared.is_ready() => text(StatusCode::OK, "ready"),
         "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+        "/metrics" => text(StatusCode::OK, &metrics(&shared)),
+        "/fault" => match shared.fault.set(request.uri().query().unwrap_or_default()) {
+            Ok(()) => text(StatusCode::OK, "so be it"),
+            Err(mistake) => text(StatusCode::BAD_REQUEST, &mistake.to_string()),
+        },
         _ => {
             shared.count();
-            route(request, &shared, &upgrade).await?
+            match shared.fault.strikes() {
+                true => text(StatusCode::INTERNAL_SERVER_ERROR, "a fault that was asked for"),
+                false => route(request, &shared, &upgrade).await?,
+            }
         }
     };
     let headers = response.headers_mut();
@@ -82,6 +90,14 @@ async fn asked_for(
         None => ("application/json", Bytes::from(arrived(&head, shared).to_string())),
     };
     whole(Response::builder().status(asked.status).header(header::CONTENT_TYPE, kind), body)
+}
+
+fn metrics(shared: &Shared) -> String {
+    format!(
+        "# TYPE origin_requests_total counter\norigin_requests_total {}\n# TYPE origin_fault gauge\norigin_fault {}",
+        shared.requests(),
+        shared.fault.shown()
+    )
 }
 
 /// What arrived. Fields that came more than once stand together, as in a field list.
