@@ -33,6 +33,7 @@ use crate::{
     packages::{self, Need},
     run,
 };
+pub(crate) use network::HOST_ADDRESS;
 use place::Place;
 
 /// Arguments of the verb.

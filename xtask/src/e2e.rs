@@ -15,7 +15,11 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{cluster::is_up, out, run, test::Counts};
+use crate::{
+    cluster::{HOST_ADDRESS, is_up},
+    out, packages, run,
+    test::Counts,
+};
 
 /// Arguments of the verb.
 #[derive(clap::Args)]
@@ -98,13 +102,16 @@ fn with_cluster(args: &Args, counts: &mut Counts, was_up: bool) -> anyhow::Resul
     counts.stream(&mut cargo)
 }
 
-/// What the tests need to know: how to reach the cluster, the `weir` program, and how to stop the API server.
+/// What the tests need to know: how to reach the cluster and be reached by it, the `weir` program, a Prometheus
+/// server, and how to stop the API server.
 fn environment(cargo: &mut Command) -> anyhow::Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = [cluster().join("build/bin")].into_iter().chain(env::split_paths(&path));
     cargo.env("PATH", env::join_paths(folders)?).env("KUBECONFIG", kubeconfig());
     let target = format!("{}-unknown-linux-gnu/release/weir", env::consts::ARCH);
     cargo.env("WEIR_E2E", run::target()?.join(target)).env("WEIR_E2E_XTASK", program()?);
+    cargo.env("WEIR_E2E_ADDRESS", HOST_ADDRESS);
+    cargo.env("WEIR_E2E_PROMETHEUS", packages::unpacked("prometheus", "usr/bin/prometheus")?);
     Ok(())
 }
 

@@ -1,6 +1,10 @@
 //! Debian packages that the tests and benchmarks use.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, bail};
 
@@ -82,6 +86,28 @@ pub(crate) fn ensure(need: Need) -> anyhow::Result<()> {
     }
     out::note(&command);
     install(&names).context(command)
+}
+
+/// A program of a Debian package that is fetched into the cache and not installed: as a package it would start a
+/// server of the machine's own.
+pub(crate) fn unpacked(package: &str, program: &str) -> anyhow::Result<PathBuf> {
+    let folder = run::cache().join("packages").join(package);
+    let file = folder.join(program);
+    if file.is_file() {
+        return Ok(file);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    out::note(format_args!("fetching {package}"));
+    let download = || run::output(apt().args(["download", package]).current_dir(&folder));
+    if download().is_err() {
+        run::output(apt().arg("update"))?;
+        download().with_context(|| format!("{package} is not among Debian's packages here"))?;
+    }
+    let fetched = fs::read_dir(&folder)?.next().context("apt-get download left nothing")??.path();
+    run::output(Command::new("dpkg-deb").arg("--extract").arg(&fetched).arg(&folder))?;
+    fs::remove_file(fetched)?;
+    Ok(file)
 }
 
 fn install(packages: &[&str]) -> anyhow::Result<()> {

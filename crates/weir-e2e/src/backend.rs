@@ -88,10 +88,14 @@ impl Backend {
     /// # Errors
     /// When they don't get ready.
     pub async fn apply(&self, cluster: &Cluster, namespace: &str) -> anyhow::Result<()> {
-        let list =
-            json!({ "apiVersion": "v1", "kind": "List", "items": [self.deployment(), self.service()] });
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": self.objects() });
         cluster.apply(namespace, &list.to_string()).await?;
         cluster.rolled_out(namespace, &self.name).await
+    }
+
+    /// All that it is in the API.
+    pub fn objects(&self) -> [Value; 2] {
+        [self.deployment(), self.service()]
     }
 
     /// The Service alone. It leads to the port of the pods by name, so that pods may differ in its number.

@@ -51,6 +51,14 @@ impl Cluster {
         Ok(run("kubectl", args, "").await?.printed)
     }
 
+    /// The same with something on its stdin.
+    ///
+    /// # Errors
+    /// When it fails; the error holds what it says.
+    pub async fn kubectl_with(&self, args: &[&str], input: &str) -> anyhow::Result<String> {
+        Ok(run("kubectl", args, input).await?.printed)
+    }
+
     /// Applies YAML or JSON, in a namespace unless it says another one. Returns the warnings.
     ///
     /// # Errors

@@ -68,6 +68,18 @@ impl Diary {
         let last = self.entries.borrow().last().map(|last| brief(&last.status));
         bail!("{what}: not so after {limit:?}; the latest status: {:#}", last.unwrap_or_default())
     }
+
+    /// Waits for the first status that was heard after a moment.
+    ///
+    /// # Errors
+    /// When `limit` passes first.
+    pub async fn after(&self, moment: Instant, limit: Duration) -> anyhow::Result<Entry> {
+        let mut entries = self.entries.clone();
+        let heard = entries.wait_for(|entries| entries.last().is_some_and(|last| last.at > moment));
+        let entries =
+            timeout(limit, heard).await.with_context(|| format!("nothing heard for {limit:?}"))??;
+        entries.last().cloned().context("no entry")
+    }
 }
 
 impl Drop for Diary {

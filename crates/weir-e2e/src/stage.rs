@@ -153,9 +153,17 @@ impl Site {
     /// # Errors
     /// When it fails; the error holds what it says.
     pub async fn kubectl(&self, args: &[&str]) -> anyhow::Result<String> {
+        self.kubectl_with(args, "").await
+    }
+
+    /// The same with something on its stdin.
+    ///
+    /// # Errors
+    /// When it fails; the error holds what it says.
+    pub async fn kubectl_with(&self, args: &[&str], input: &str) -> anyhow::Result<String> {
         let mut all = vec!["--namespace", self.namespace.name()];
         all.extend(args);
-        self.cluster.kubectl(&all).await
+        self.cluster.kubectl_with(&all, input).await
     }
 
     /// Waits until an Event with this reason tells something about an object.

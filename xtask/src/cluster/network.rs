@@ -9,7 +9,8 @@ const NAMESPACE: &str = "weir-node";
 /// The machine's end of the pair, and the node's.
 const HOST_LINK: &str = "weir-h";
 const NODE_LINK: &str = "weir-n";
-const HOST_ADDRESS: &str = "10.77.0.1";
+/// Where pods reach this machine.
+pub(crate) const HOST_ADDRESS: &str = "10.77.0.1";
 /// Where the API server and the node are.
 pub(super) const NODE_ADDRESS: &str = "10.77.0.2";
 /// The addresses of pods, and of Services.

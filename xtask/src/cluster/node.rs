@@ -96,6 +96,8 @@ fn kubelet(place: &Place) -> serde_json::Value {
         "address": NODE_ADDRESS,
         // Names by CoreDNS alone: what the machine searches must not change what a test sees.
         "clusterDNS": [NODE_ADDRESS], "clusterDomain": dns::DOMAIN, "resolvConf": "",
+        // Tests kill containers on purpose, and must not wait for them longer and longer.
+        "crashLoopBackOff": { "maxContainerRestartPeriod": "1s" },
         "podLogsDir": place.run.join("pod-logs"), "volumePluginDir": place.run.join("kubelet-plugins"),
         "imageGCHighThresholdPercent": 100, "evictionHard": { "nodefs.available": "1%" },
     })

@@ -31,6 +31,11 @@ const CASES: &[Case] = &[
     Case::new("proxies-restarted", |stage| Box::pin(proxies::restarted(stage))),
     Case::new("release-by-match", |stage| Box::pin(releases::by_match(stage))),
     Case::new("release-by-weight", |stage| Box::pin(releases::by_weight(stage))),
+    Case::new("release-killed", |stage| Box::pin(releases::sometimes(stage))),
+    Case::new("release-gates", |stage| Box::pin(releases::by_gates(stage))),
+    Case::new("release-prometheus", |stage| Box::pin(releases::by_prometheus(stage))),
+    Case::new("release-gitops", |stage| Box::pin(releases::beside(stage))),
+    Case::new("release-verbs", |stage| Box::pin(releases::verbs(stage))),
     Case::new("release-faulty", |stage| Box::pin(releases::faulty(stage))),
     Case::new("release-aborted", |stage| Box::pin(releases::aborted(stage))),
     Case::new("leader-killed", |stage| Box::pin(controllers::leader_killed(stage))),
@@ -50,12 +55,16 @@ const CASES: &[Case] = &[
     Case::new("service-deleted", |stage| Box::pin(changes::service_deleted(stage))),
     Case::new("weight-flips", |stage| Box::pin(changes::weight(stage))),
     Case::new("everything-invalid", |stage| Box::pin(changes::everything_invalid(stage))),
+    Case::alone("release-shares", |stage| Box::pin(releases::measured(stage))),
     Case::alone("flood-of-ingresses", |stage| Box::pin(flood::of_ingresses(stage))),
     Case::alone("api-server-gone", |stage| Box::pin(outage::api_server(stage))),
 ];
 
 /// What is measured when it is asked for.
-const MEASUREMENTS: &[Case] = &[Case::alone("measure", |stage| Box::pin(measure::all(stage)))];
+const MEASUREMENTS: &[Case] = &[
+    Case::alone("measure", |stage| Box::pin(measure::all(stage))),
+    Case::alone("release-killed-often", |stage| Box::pin(releases::often(stage))),
+];
 
 /// End-to-end tests of Weir; run them by cargo xtask e2e.
 #[derive(Parser)]

@@ -2,8 +2,18 @@
 
 mod back;
 mod follow;
+mod gitops;
+mod killed;
 mod manifest;
+mod people;
 mod scenarios;
+mod shares;
+mod watched;
 
 pub(crate) use back::{aborted, faulty};
+pub(crate) use gitops::beside;
+pub(crate) use killed::{often, sometimes};
+pub(crate) use people::verbs;
 pub(crate) use scenarios::{by_match, by_weight};
+pub(crate) use shares::measured;
+pub(crate) use watched::{by_gates, by_prometheus};
