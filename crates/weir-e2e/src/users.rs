@@ -41,7 +41,8 @@ const EXCHANGE: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_mins(7);
 /// How long a number of visits may take.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Requests that are written at once where only the versions count.
+/// Connections, and requests that are written at once on each, where only the versions count.
+const CONNECTIONS: u32 = 64;
 const AT_ONCE: usize = 64;
 
 /// Users in the making.
@@ -111,10 +112,10 @@ impl Users {
     /// When one is not answered by any version.
     pub async fn who_gets(&self, via: &Via, version: &str) -> anyhow::Result<Vec<bool>> {
         let mut parts = JoinSet::new();
-        let size = self.count.div_ceil(WORKERS);
-        for number in 0..WORKERS {
+        let size = self.count.div_ceil(CONNECTIONS);
+        for number in 0..CONNECTIONS {
             let (users, via, version) = (self.clone(), via.clone(), version.to_owned());
-            let range = number * size..((number + 1) * size).min(self.count);
+            let range = (number * size).min(self.count)..((number + 1) * size).min(self.count);
             parts.spawn(async move { (number, users.each(&via, range, &version).await) });
         }
         let mut answers: Vec<_> = parts.join_all().await;

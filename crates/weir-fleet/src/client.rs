@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
@@ -30,11 +31,11 @@ const CONNECT: Duration = Duration::from_secs(2);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Between two tries to connect: doubled from the first to the last, half of it at random.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
 /// A stream that has lived this long was a good one.
-const GOOD: Duration = Duration::from_secs(30);
-/// How long a leader that could not be reached is not gone to again.
-const DEAF: Duration = Duration::from_secs(5);
+const GOOD: Duration = Duration::from_secs(5);
+/// How long a leader that could not be reached is not looked for again.
+const DEAF: Duration = Duration::from_secs(1);
 /// Between two messages with counters.
 const COUNTING: Duration = Duration::from_secs(1);
 /// The least time between two saves: a burst of changes is saved once.
@@ -80,16 +81,28 @@ pub struct Client {
     /// What was saved last, and when.
     saved: Option<Position>,
     save_at: Instant,
-    /// Where the leader is, as another controller said.
+    /// Where the leader is, if that is whom this follows.
     leader: Option<String>,
     /// Until when nobody is believed who says where the leader is.
     deaf_until: Instant,
 }
 
+/// A stream to a controller.
+struct Stream {
+    outbound: mpsc::Sender<FromProxy>,
+    inbound: Streaming<FromController>,
+}
+
+/// The way to a leader, while another controller is still followed.
+struct Way {
+    leader: String,
+    opening: Pin<Box<dyn Future<Output = Result<Stream, Ended>> + Send>>,
+}
+
 /// Why a stream ended.
 enum Ended {
-    /// The leader is elsewhere.
-    Moved(String),
+    /// The leader, who is elsewhere, is reached.
+    Moved(String, Box<Stream>),
     /// It may be tried again.
     Lost(String),
     /// The data plane cannot serve.
@@ -122,24 +135,20 @@ impl Client {
         apply: &mut impl Apply,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let mut pause = FIRST_PAUSE;
+        let mut next = None;
         loop {
             let started = Instant::now();
-            match self.stream(apply).await {
+            match self.stream(next.take(), apply).await {
                 Ended::Fatal(error) => return Err(error),
-                Ended::Moved(leader) => {
+                Ended::Moved(leader, stream) => {
                     tracing::debug!(leader, "going to the leader");
                     self.leader = Some(leader);
+                    next = Some(*stream);
                     continue;
                 }
-                Ended::Lost(why) if self.leader.is_some() => {
-                    tracing::info!("no leader at {}: {why}", self.leader.take().unwrap_or_default());
-                    self.deaf_until = Instant::now() + DEAF;
-                }
                 Ended::Lost(why) => {
-                    tracing::warn!(
-                        "no controller at {}: {why}; what is in force stays",
-                        self.link.controller
-                    );
+                    let controller = self.leader.take().unwrap_or_else(|| self.link.controller.clone());
+                    tracing::warn!("no controller at {controller}: {why}; what is in force stays");
                 }
             }
             self.save();
@@ -151,40 +160,16 @@ impl Client {
         }
     }
 
-    /// One stream from its start to its end.
-    async fn stream(&mut self, apply: &mut impl Apply) -> Ended {
-        match self.open().await {
-            Ok((outbound, inbound)) => self.hold(outbound, inbound, apply).await,
+    /// One stream, opened already or not, to its end.
+    async fn stream(&mut self, opened: Option<Stream>, apply: &mut impl Apply) -> Ended {
+        let stream = match opened {
+            Some(stream) => Ok(stream),
+            None => open(self.link.clone(), self.link.controller.clone(), self.hello()).await,
+        };
+        match stream {
+            Ok(stream) => self.hold(stream, apply).await,
             Err(ended) => ended,
         }
-    }
-
-    async fn open(&self) -> Result<(mpsc::Sender<FromProxy>, Streaming<FromController>), Ended> {
-        let read = |path: &PathBuf| {
-            fs::read_to_string(path).map_err(|error| Ended::Lost(format!("{}: {error}", path.display())))
-        };
-        let (authority, token) = (read(&self.link.authority)?, read(&self.link.token)?);
-        let lost = |error: tonic::transport::Error| Ended::Lost(chain(&error));
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
-        // All controllers have the same name, whatever address one is reached by.
-        let name = self.link.controller.rsplit_once(':').map_or(&*self.link.controller, |(name, _)| name);
-        let tls = tls.domain_name(name);
-        let address = self.leader.as_ref().unwrap_or(&self.link.controller);
-        let endpoint = Endpoint::from_shared(format!("https://{address}")).map_err(lost)?;
-        let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
-        let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
-        let channel = endpoint.keep_alive_while_idle(true).tls_config(tls).map_err(lost)?;
-        let channel = channel.connect().await.map_err(lost)?;
-        let (outbound, said) = mpsc::channel(4);
-        let hello = self.hello();
-        outbound.try_send(hello).map_err(|_| Ended::Lost("the stream is closed".into()))?;
-        let mut request = Request::new(ReceiverStream::new(said));
-        let bearer = MetadataValue::try_from(format!("Bearer {}", token.trim()));
-        let bearer = bearer.map_err(|_| Ended::Lost("the token is not text".into()))?;
-        request.metadata_mut().insert("authorization", bearer);
-        let mut client = FleetClient::new(channel).max_decoding_message_size(FROM_CONTROLLER);
-        let inbound = client.follow(request).await?.into_inner();
-        Ok((outbound, inbound))
     }
 
     fn hello(&self) -> FromProxy {
@@ -197,23 +182,35 @@ impl Client {
         }))
     }
 
-    async fn hold(
-        &mut self,
-        outbound: mpsc::Sender<FromProxy>,
-        mut inbound: Streaming<FromController>,
-        apply: &mut impl Apply,
-    ) -> Ended {
+    /// Follows a controller, and looks for the leader where that one says. What it says counts until the leader is
+    /// reached: one that is gone must not keep changes away.
+    async fn hold(&mut self, stream: Stream, apply: &mut impl Apply) -> Ended {
+        let Stream { outbound, mut inbound } = stream;
         let mut counting = tokio::time::interval(COUNTING);
         let mut counted = Reading::default();
         let mut parts = Vec::new();
+        let mut way: Option<Way> = None;
         loop {
             tokio::select! {
+                (leader, reached) = arrival(&mut way) => {
+                    way = None;
+                    match reached {
+                        Ok(stream) => return Ended::Moved(leader, Box::new(stream)),
+                        Err(Ended::Lost(why)) => tracing::info!("no leader at {leader} yet: {why}"),
+                        Err(ended) => return ended,
+                    }
+                    self.deaf_until = Instant::now() + DEAF;
+                }
                 heard = inbound.message() => {
                     let part = match heard {
                         Ok(Some(part)) => part,
                         Ok(None) => return Ended::Lost("the controller ended the stream".into()),
                         Err(status) => return status.into(),
                     };
+                    if !part.leader.is_empty() {
+                        way = way.or_else(|| self.way_to(part.leader));
+                        continue;
+                    }
                     let answer = match self.heard(part, &mut parts, apply) {
                         Ok(Some(answer)) => answer,
                         Ok(None) => continue,
@@ -238,6 +235,15 @@ impl Client {
         }
     }
 
+    /// The way to a leader, unless it is followed already or was just not there.
+    fn way_to(&self, leader: String) -> Option<Way> {
+        if self.leader.as_ref() == Some(&leader) || Instant::now() < self.deaf_until {
+            return None;
+        }
+        let opening = Box::pin(open(self.link.clone(), leader.clone(), self.hello()));
+        Some(Way { leader, opening })
+    }
+
     /// Collects the parts of a change; the last one puts it in force.
     fn heard(
         &mut self,
@@ -245,10 +251,6 @@ impl Client {
         parts: &mut Vec<proto::Resource>,
         apply: &mut impl Apply,
     ) -> Result<Option<FromProxy>, Ended> {
-        if !part.leader.is_empty() {
-            let known = self.leader.as_ref() == Some(&part.leader) || Instant::now() < self.deaf_until;
-            return if known { Ok(None) } else { Err(Ended::Moved(part.leader)) };
-        }
         parts.extend(part.resources);
         let position = part.position.ok_or_else(|| Ended::Lost("a change has no position".into()))?;
         if part.more {
@@ -288,6 +290,44 @@ impl Client {
             Ok(()) => self.saved = self.assembly.position().cloned(),
             Err(error) => tracing::warn!(%error, "what is in force cannot be saved for a restart"),
         }
+    }
+}
+
+/// Opens a stream to the controller at an address.
+async fn open(link: Link, address: String, hello: FromProxy) -> Result<Stream, Ended> {
+    let read = |path: &PathBuf| {
+        fs::read_to_string(path).map_err(|error| Ended::Lost(format!("{}: {error}", path.display())))
+    };
+    let (authority, token) = (read(&link.authority)?, read(&link.token)?);
+    let lost = |error: tonic::transport::Error| Ended::Lost(chain(&error));
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
+    // All controllers have the same name, whatever address one is reached by.
+    let name = link.controller.rsplit_once(':').map_or(&*link.controller, |(name, _)| name);
+    let tls = tls.domain_name(name);
+    let endpoint = Endpoint::from_shared(format!("https://{address}")).map_err(lost)?;
+    let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
+    let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
+    let channel = endpoint.keep_alive_while_idle(true).tls_config(tls).map_err(lost)?;
+    let channel = channel.connect().await.map_err(lost)?;
+    let (outbound, said) = mpsc::channel(4);
+    outbound.try_send(hello).map_err(|_| Ended::Lost("the stream is closed".into()))?;
+    let mut request = Request::new(ReceiverStream::new(said));
+    let bearer = MetadataValue::try_from(format!("Bearer {}", token.trim()));
+    let bearer = bearer.map_err(|_| Ended::Lost("the token is not text".into()))?;
+    request.metadata_mut().insert("authorization", bearer);
+    let mut client = FleetClient::new(channel).max_decoding_message_size(FROM_CONTROLLER);
+    let inbound = client.follow(request).await?.into_inner();
+    Ok(Stream { outbound, inbound })
+}
+
+/// The end of a way; never, while there is none.
+async fn arrival(way: &mut Option<Way>) -> (String, Result<Stream, Ended>) {
+    match way {
+        Some(Way { leader, opening }) => {
+            let reached = opening.as_mut().await;
+            (std::mem::take(leader), reached)
+        }
+        None => std::future::pending().await,
     }
 }
 

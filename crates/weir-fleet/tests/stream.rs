@@ -261,6 +261,31 @@ async fn a_proxy_outlives_its_controller_and_follows_the_next() {
     wait(&mut served, 2).await;
 }
 
+/// While the leader that is named is not there, the controller that named it is followed.
+#[tokio::test]
+async fn a_proxy_goes_to_the_leader_as_soon_as_it_is_there() {
+    let (world, follower, leader) = (World::new(), Arc::new(Hub::new("a")), Arc::new(Hub::new("b")));
+    follower.publish(&backend(1));
+    let serving = world.controller(&follower, any()).await;
+    // A port that somebody had a moment ago.
+    let gone = world.controller(&leader, any()).await;
+    let address = gone.address;
+    drop(gone);
+    let (mut served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
+    wait(&mut served, 1).await;
+    follower.follow_leader(Some(address.to_string()));
+    for count in 2..=30 {
+        follower.publish(&backend(u16::try_from(count).unwrap()));
+        wait(&mut served, count).await;
+    }
+    assert_eq!(follower.members().list().len(), 1, "it never left");
+    leader.publish(&backend(99));
+    let _serving = world.controller(&leader, address).await;
+    wait(&mut served, 1).await;
+    members(&leader, |list| list.len() == 1).await;
+    members(&follower, <[_]>::is_empty).await;
+}
+
 #[tokio::test]
 async fn a_proxy_with_a_bad_token_learns_nothing_until_it_has_a_good_one() {
     let (world, hub) = (World::new(), Arc::new(Hub::new("a")));

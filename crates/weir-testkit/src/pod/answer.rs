@@ -37,9 +37,10 @@ pub(super) async fn answer(
         },
         _ => {
             shared.count();
-            match shared.fault.strikes() {
-                true => text(StatusCode::INTERNAL_SERVER_ERROR, "a fault that was asked for"),
-                false => route(request, &shared, &upgrade).await?,
+            if shared.fault.strikes() {
+                text(StatusCode::INTERNAL_SERVER_ERROR, "a fault that was asked for")
+            } else {
+                route(request, &shared, &upgrade).await?
             }
         }
     };
