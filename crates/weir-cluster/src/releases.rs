@@ -177,12 +177,12 @@ impl Desk {
                 self.asked.answered(&id);
             }
             Action::Event(event) => self.hands.tell(key, release, event).await,
-            Action::Scale { side, replicas } => {
-                self.hands.scale(key, spec.version(side), replicas).await;
+            Action::Scale { role, replicas } => {
+                self.hands.scale(key, spec.version(role), replicas).await;
                 self.workloads.look_again(key);
             }
-            Action::LetGo { side } => self.hands.let_go(key, spec.version(side)).await,
-            Action::MarkRetired { side } => self.hands.retire(key, spec.version(side)).await,
+            Action::LetGo { role } => self.hands.let_go(key, spec.version(role)).await,
+            Action::MarkRetired { role } => self.hands.retire(key, spec.version(role)).await,
             Action::Forget => self.hands.forget(key, release).await,
         }
     }

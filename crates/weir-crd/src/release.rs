@@ -15,7 +15,7 @@ pub use self::{
         Analysis, ErrorsRail, Guardrail, LatencyRail, OnFailure, OnInconclusive, OnNoData, PodsRail,
         PrometheusRail,
     },
-    matcher::{Assignment, Key, Matcher, Override, Side, ValueMatch},
+    matcher::{Assignment, Key, Matcher, Override, ValueMatch},
     offline::{Limits, LongLived, Offline, OnDeadline, Rollback, ScaleDown, ScaleMode},
     step::{Approval, Bake, Curve, Gate, Ramp, Step, Webhook},
 };

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_crd::{Release, parse};
-use weir_model::{ErrorRule, StickyKey};
-use weir_release::spec::{OnError, OnFailure, OnInconclusive, ScaleDown, Side, Spec, Watch};
+use weir_model::{ErrorRule, Role, StickyKey};
+use weir_release::spec::{OnError, OnFailure, OnInconclusive, ScaleDown, Spec, Watch};
 
 fn parsed(manifest: &Value) -> Spec {
     let release = Release::read(manifest).unwrap();
@@ -91,8 +91,8 @@ fn without_workloads_nothing_is_scaled_and_no_pods_are_watched() {
     let manifests = yaml::manifests();
     let mut manifest =
         manifests.iter().find(|(path, _)| path.ends_with("five-lines.yaml")).unwrap().1.clone();
-    for side in ["stable", "canary"] {
-        manifest["spec"][side].as_object_mut().unwrap().remove("workload");
+    for role in ["stable", "canary"] {
+        manifest["spec"][role].as_object_mut().unwrap().remove("workload");
     }
     let spec = parsed(&manifest);
     assert_eq!(spec.offline.scale_down, ScaleDown::None);
@@ -121,7 +121,7 @@ fn the_manifest_of_the_design() {
     let [qa, out] = &spec.overrides[..] else { panic!("{:#?}", spec.overrides) };
     let shown: Vec<_> = qa.any.iter().map(ToString::to_string).collect();
     assert_eq!(shown, [r#"header foo = "bar""#, r#"cookie foo = "bar""#]);
-    assert_eq!((qa.to, out.to), (Side::Canary, Side::Stable));
+    assert_eq!((qa.to, out.to), (Role::Canary, Role::Stable));
     assert_eq!(spec.analysis.on_inconclusive, OnInconclusive::Hold);
     let actions: Vec<_> = spec.analysis.guardrails.iter().map(|one| (&*one.name, one.action)).collect();
     let (back, hold) = (OnFailure::Rollback, OnFailure::Hold);

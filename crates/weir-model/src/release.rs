@@ -2,7 +2,8 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::BackendKey;
 
@@ -10,12 +11,12 @@ use crate::BackendKey;
 pub const BASIS_POINTS: u32 = 10_000;
 
 /// Which version of a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The one that served before the release.
+    /// The old version.
     Stable,
-    /// The new one.
+    /// The new version.
     Canary,
 }
 
@@ -67,6 +68,15 @@ pub struct Retiring {
 impl Role {
     /// Both, with stable first.
     pub const ALL: [Self; 2] = [Self::Stable, Self::Canary];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Stable => Self::Canary,
+            Self::Canary => Self::Stable,
+        }
+    }
 
     /// The word used in labels and JSON.
     pub fn as_str(self) -> &'static str {

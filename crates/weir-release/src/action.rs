@@ -1,26 +1,28 @@
 //! What shells have to do. Everything is derived from a state that is stored before, and can be done twice.
 
-use crate::spec::{Gate, Side};
+use weir_model::Role;
+
+use crate::spec::Gate;
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Let a side's workload have so many replicas.
+    /// Let a version's workload have so many replicas.
     Scale {
         /// Whose.
-        side: Side,
+        role: Role,
         /// How many.
         replicas: u32,
     },
     /// Give up the say over a workload's replicas.
     LetGo {
         /// Whose.
-        side: Side,
+        role: Role,
     },
     /// Mark a workload as no longer needed.
     MarkRetired {
         /// Whose.
-        side: Side,
+        role: Role,
     },
     /// Ask a gate.
     Ask(Gate),

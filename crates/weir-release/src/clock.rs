@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use weir_model::Role;
+
 use crate::{
     observation::{Observation, Proxy},
-    spec::Side,
     state::{Clock, Mark, Tally},
     stats::Histogram,
 };
@@ -33,11 +34,11 @@ pub struct Passed {
 // === impl Passed ===
 
 impl Passed {
-    /// What a side was sent.
-    pub fn tally(&self, side: Side) -> &Tally {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Canary => &self.canary,
+    /// What a version was sent.
+    pub fn tally(&self, role: Role) -> &Tally {
+        match role {
+            Role::Stable => &self.stable,
+            Role::Canary => &self.canary,
         }
     }
 }
@@ -125,10 +126,10 @@ fn mark(proxy: &Proxy) -> Mark {
 }
 
 /// How long attempts took in both versions, over all proxies, since their start.
-pub(crate) fn durations(seen: &Observation, side: Side) -> Histogram {
+pub(crate) fn durations(seen: &Observation, role: Role) -> Histogram {
     let mut all = Histogram::default();
     for (_, proxy) in seen.speaking() {
-        all.merge(&proxy.seen(side).durations);
+        all.merge(&proxy.seen(role).durations);
     }
     all
 }

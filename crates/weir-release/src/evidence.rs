@@ -3,10 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use weir_model::Role;
+
 use crate::{
     clock::{Passed, durations},
     observation::Observation,
-    spec::{Analysis, Side, Watch},
+    spec::{Analysis, Watch},
     state::Tally,
     stats::{
         AbsoluteTest, AllocationTest, Bucket, ControlTest, Counts, Filling, Histogram, LatencyWindow,
@@ -76,7 +78,7 @@ impl Evidence {
         });
         let Some(latency) = latency else { return };
         let now =
-            LatencyWindow { canary: durations(seen, Side::Canary), stable: durations(seen, Side::Stable) };
+            LatencyWindow { canary: durations(seen, Role::Canary), stable: durations(seen, Role::Stable) };
         let before = self.durations.replace(Box::new(now.clone()));
         let Some(before) = before.filter(|before| grew(before, &now)) else { return };
         let window = LatencyWindow {

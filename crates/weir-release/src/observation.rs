@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use weir_model::{ReleaseReading, Role, VersionReading};
 
-use crate::{spec::Side, state::Tally, stats::Histogram, verb::Request};
+use crate::{state::Tally, stats::Histogram, verb::Request};
 
 /// What was seen at one moment.
 #[derive(Clone, Debug, Default)]
@@ -34,10 +34,10 @@ pub struct Routes {
     pub faults: Vec<String>,
     /// Another, older release that has one of them.
     pub conflict: Option<String>,
-    /// The sides that the routes name themselves, as people wrote them.
-    pub named: Vec<Side>,
-    /// What else sends requests to a side's Service, beside these routes.
-    pub others: BTreeMap<Side, Vec<String>>,
+    /// The versions that the routes name themselves, as people wrote them.
+    pub named: Vec<Role>,
+    /// What else sends requests to a version's Service, beside these routes.
+    pub others: BTreeMap<Role, Vec<String>>,
 }
 
 /// A version.
@@ -144,11 +144,11 @@ pub enum Sample {
 // === impl Observation ===
 
 impl Observation {
-    /// The version of a side.
-    pub fn version(&self, side: Side) -> &Version {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Canary => &self.canary,
+    /// The version in a role.
+    pub fn version(&self, role: Role) -> &Version {
+        match role {
+            Role::Stable => &self.stable,
+            Role::Canary => &self.canary,
         }
     }
 
@@ -158,8 +158,8 @@ impl Observation {
     }
 
     /// Sums something over the proxies that say something.
-    pub fn sum(&self, side: Side, what: impl Fn(&Seen) -> u64) -> u64 {
-        self.speaking().map(|(_, proxy)| what(proxy.seen(side))).sum()
+    pub fn sum(&self, role: Role, what: impl Fn(&Seen) -> u64) -> u64 {
+        self.speaking().map(|(_, proxy)| what(proxy.seen(role))).sum()
     }
 
     /// Proxies that do not say that an epoch is in force.
@@ -188,18 +188,18 @@ impl Proxy {
     }
 
     /// A version as it sees it, to be added to.
-    pub fn seen_mut(&mut self, side: Side) -> &mut Seen {
-        match side {
-            Side::Stable => &mut self.stable,
-            Side::Canary => &mut self.canary,
+    pub fn seen_mut(&mut self, role: Role) -> &mut Seen {
+        match role {
+            Role::Stable => &mut self.stable,
+            Role::Canary => &mut self.canary,
         }
     }
 
     /// A version as it sees it.
-    pub fn seen(&self, side: Side) -> &Seen {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Canary => &self.canary,
+    pub fn seen(&self, role: Role) -> &Seen {
+        match role {
+            Role::Stable => &self.stable,
+            Role::Canary => &self.canary,
         }
     }
 }

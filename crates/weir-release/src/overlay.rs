@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use weir_model::{
-    ArmIndex, Assignment, BackendKey, Overlay, Predicate, ReleaseKey, ReleaseMark, Retiring, Split, Sticky,
+    ArmIndex, Assignment, BackendKey, Overlay, Predicate, ReleaseKey, ReleaseMark, Retiring, Role, Split,
+    Sticky,
 };
 
 use crate::{
-    spec::{Side, Spec},
+    spec::Spec,
     state::{Division, Routing, State},
 };
 
 /// What a release lays over its routes. Only what is stored in the state decides.
 pub fn overlay(key: &ReleaseKey, spec: &Spec, state: &State) -> Overlay {
     let services = state.routing.as_ref().and_then(|routing| routing.services.as_ref());
-    let service = |side| match services {
-        Some(services) => services.key(&key.namespace, side),
-        None => spec.version(side).service.clone(),
+    let service = |role| match services {
+        Some(services) => services.key(&key.namespace, role),
+        None => spec.version(role).service.clone(),
     };
-    let (stable, canary) = (service(Side::Stable), service(Side::Canary));
+    let (stable, canary) = (service(Role::Stable), service(Role::Canary));
     let split = state.routing.as_ref().map(|routing| split(key, spec, routing, [&stable, &canary]));
     Overlay { routes: spec.routes.clone(), split, stable, canary }
 }
@@ -42,7 +43,7 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKe
             retiring,
         })
     };
-    let weight = u32::from(routing.split.weight(Side::Canary).basis_points());
+    let weight = u32::from(routing.split.weight(Role::Canary).basis_points());
     let [stable, canary] = services.map(Clone::clone);
     match routing.split {
         Division::Step { step, .. } => {
@@ -57,17 +58,17 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKe
             split.assignment = assignment(key, spec);
             split
         }
-        Division::Only { side, close } => {
-            let (serves, gone) = match side {
-                Side::Stable => (stable, canary),
-                Side::Canary => (canary, stable),
+        Division::Only { role, close } => {
+            let (serves, gone) = match role {
+                Role::Stable => (stable, canary),
+                Role::Canary => (canary, stable),
             };
             let retiring = Retiring {
                 backend: gone,
-                role: side.other().into(),
+                role: role.other(),
                 close_per_second: close.then_some(spec.offline.close_rate),
             };
-            Split::version(mark(Some(retiring)), side.into(), serves)
+            Split::version(mark(Some(retiring)), role, serves)
         }
     }
 }
@@ -75,8 +76,8 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKe
 fn add_overrides(split: &mut Split, spec: &Spec, canary: ArmIndex) {
     for over in &spec.overrides {
         let arm = match over.to {
-            Side::Stable => ArmIndex::BASE,
-            Side::Canary => canary,
+            Role::Stable => ArmIndex::BASE,
+            Role::Canary => canary,
         };
         let each = |predicate: &Predicate| split.add_override(predicate.clone(), arm);
         over.any.iter().for_each(each);

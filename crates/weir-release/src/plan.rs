@@ -17,11 +17,13 @@ mod step;
 
 use jiff::Timestamp;
 
+use weir_model::Role;
+
 use crate::{
     action::{Action, Event},
     clock::Passed,
     observation::{Lookup, Observation},
-    spec::{Side, Spec},
+    spec::Spec,
     state::{
         Attempt, Division, Failure, Hold, HoldReason, Phase, Routing, Services, State, StepStage, StepState,
     },
@@ -186,14 +188,14 @@ impl Planner<'_> {
         if let Some(fault) = self.seen.routes.faults.first() {
             return Some(fault.clone());
         }
-        [Side::Stable, Side::Canary].into_iter().find_map(|side| self.missing(side))
+        Role::ALL.into_iter().find_map(|role| self.missing(role))
     }
 
-    /// What of a side is not there.
-    fn missing(&self, side: Side) -> Option<String> {
-        let version = self.spec.version(side);
-        let seen = self.seen.version(side);
-        let field = format!("spec.{}", side.as_str());
+    /// What of a version is not there.
+    fn missing(&self, role: Role) -> Option<String> {
+        let version = self.spec.version(role);
+        let seen = self.seen.version(role);
+        let field = format!("spec.{}", role.as_str());
         if !seen.service {
             let key = &version.service;
             return Some(format!(
@@ -211,11 +213,11 @@ impl Planner<'_> {
 
     /// Begins an attempt with a step.
     fn begin(&mut self, number: u64, index: usize) {
-        let revision = |side| self.seen.version(side).revision().map(str::to_owned);
+        let revision = |role| self.seen.version(role).revision().map(str::to_owned);
         let attempt = Attempt {
             number,
-            stable: revision(Side::Stable),
-            canary: revision(Side::Canary),
+            stable: revision(Role::Stable),
+            canary: revision(Role::Canary),
             started_at: self.now,
         };
         self.next.attempt = Some(attempt);
@@ -236,7 +238,7 @@ impl Planner<'_> {
 
     /// A new version takes the place of the one under way: first that one gets nothing more.
     fn superseded(&mut self) {
-        if self.in_force(Division::All { side: Side::Stable }) {
+        if self.in_force(Division::All { role: Role::Stable }) {
             let number = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number + 1);
             self.next.phase = Phase::Pending;
             if let Some(attempt) = &mut self.next.attempt {
@@ -246,16 +248,16 @@ impl Planner<'_> {
     }
 
     fn promoting(&mut self, held: bool) {
-        let all = Division::All { side: Side::Canary };
+        let all = Division::All { role: Role::Canary };
         let routed = self.next.routing.as_ref().is_some_and(|routing| routing.split == all);
-        if let Some(fault) = self.unready(Side::Canary).filter(|_| !routed) {
+        if let Some(fault) = self.unready(Role::Canary).filter(|_| !routed) {
             return self.wait(fault);
         }
         if !held && self.in_force(all) {
             let version = &self.spec.canary.service;
             let message = format!("Everything goes to {}/{}.", version.namespace, version.service);
             self.event(false, "Promoted", message);
-            self.go_offline(Side::Stable);
+            self.go_offline(Role::Stable);
         }
     }
 
@@ -263,11 +265,11 @@ impl Planner<'_> {
         if self.has_other_versions() {
             return self.wait(CHANGED);
         }
-        let retried = matches!(self.next.phase, Phase::RolledBack { .. }) && self.is_replaced(Side::Canary);
+        let retried = matches!(self.next.phase, Phase::RolledBack { .. }) && self.is_replaced(Role::Canary);
         if retried {
             let number = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number + 1);
             self.event(false, "NewRevision", "The new version was replaced: it is tried again.".into());
-            self.restore(Side::Canary);
+            self.restore(Role::Canary);
             self.begin(number, 0);
         }
     }
@@ -278,19 +280,19 @@ impl Planner<'_> {
         if !under_way {
             return Decided::No;
         }
-        if self.is_replaced(Side::Canary) {
+        if self.is_replaced(Role::Canary) {
             self.event(
                 true,
                 "Superseded",
                 "The new version was replaced: it begins again from nothing.".into(),
             );
-            self.route(Division::All { side: Side::Stable });
+            self.route(Division::All { role: Role::Stable });
             self.next.phase = Phase::Superseded;
             self.next.hold = None;
             return Decided::Yes;
         }
         let known = self.next.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::StableChanged);
-        if self.is_replaced(Side::Stable) && !known {
+        if self.is_replaced(Role::Stable) && !known {
             let message = "the old version was changed underneath, so nothing can be compared with it; \
                            resume to begin the comparison again";
             self.next.hold = None;
@@ -300,13 +302,13 @@ impl Planner<'_> {
         Decided::No
     }
 
-    fn is_replaced(&self, side: Side) -> bool {
+    fn is_replaced(&self, role: Role) -> bool {
         let Some(attempt) = &self.next.attempt else { return false };
-        let known = match side {
-            Side::Stable => &attempt.stable,
-            Side::Canary => &attempt.canary,
+        let known = match role {
+            Role::Stable => &attempt.stable,
+            Role::Canary => &attempt.canary,
         };
-        let seen = self.seen.version(side).revision();
+        let seen = self.seen.version(role).revision();
         known.as_deref().zip(seen).is_some_and(|(known, seen)| known != seen)
     }
 

@@ -74,29 +74,7 @@ pub enum WorkloadKind {
     StatefulSet,
 }
 
-/// One of the two sides of a release.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Side {
-    /// The old version.
-    Stable,
-    /// The new version.
-    Canary,
-}
-
-/// Requests that go to one side at every step.
+/// Requests that go to one version at every step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     /// For reports.
@@ -104,7 +82,7 @@ pub struct Override {
     /// Any of these has to hold; at least one.
     pub any: Vec<Predicate>,
     /// Where they go.
-    pub to: Side,
+    pub to: Role,
 }
 
 /// How a version goes offline.
@@ -138,53 +116,14 @@ pub enum ScaleDown {
     None,
 }
 
-// === impl Side ===
-
-impl Side {
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::Stable => Self::Canary,
-            Self::Canary => Self::Stable,
-        }
-    }
-
-    /// The word for people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stable => "stable",
-            Self::Canary => "canary",
-        }
-    }
-}
-
 // === impl Spec ===
 
 impl Spec {
-    /// The version of a side.
-    pub fn version(&self, side: Side) -> &Version {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Canary => &self.canary,
-        }
-    }
-}
-
-impl From<Role> for Side {
-    fn from(role: Role) -> Self {
+    /// The version in a role.
+    pub fn version(&self, role: Role) -> &Version {
         match role {
-            Role::Stable => Self::Stable,
-            Role::Canary => Self::Canary,
-        }
-    }
-}
-
-impl From<Side> for Role {
-    fn from(side: Side) -> Self {
-        match side {
-            Side::Stable => Self::Stable,
-            Side::Canary => Self::Canary,
+            Role::Stable => &self.stable,
+            Role::Canary => &self.canary,
         }
     }
 }

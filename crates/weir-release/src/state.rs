@@ -10,11 +10,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weir_model::{BackendKey, PortRef};
+use weir_model::{BackendKey, PortRef, Role};
 
 use crate::{
     evidence::Evidence,
-    spec::{Side, Spec, Version, Weight},
+    spec::{Spec, Version, Weight},
 };
 
 /// Where a release stands.
@@ -47,7 +47,7 @@ pub struct State {
     pub failure: Option<Failure>,
     /// What the workloads were before they were scaled.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub scaled: BTreeMap<Side, Scaled>,
+    pub scaled: BTreeMap<Role, Scaled>,
 }
 
 /// What a release does.
@@ -141,16 +141,18 @@ pub enum Division {
         /// In basis points.
         weight: Weight,
     },
-    /// Everything to one side, whatever overrides say.
+    /// Everything to one version, whatever overrides say.
     All {
         /// Which.
-        side: Side,
+        #[serde(rename = "side")]
+        role: Role,
     },
-    /// The same, and nothing points to the other side any more, not even where nobody else can serve.
+    /// The same, and nothing points to the other version any more, not even where nobody else can serve.
     Only {
         /// Which.
-        side: Side,
-        /// Whether WebSockets and streams of the other side are to be ended.
+        #[serde(rename = "side")]
+        role: Role,
+        /// Whether WebSockets and streams of the other version are to be ended.
         close: bool,
     },
 }
@@ -220,7 +222,8 @@ pub struct BakeState {
 #[serde(rename_all = "camelCase")]
 pub struct OfflineState {
     /// Which.
-    pub side: Side,
+    #[serde(rename = "side")]
+    pub role: Role,
     /// How far.
     pub state: OfflineStage,
     /// How long in this stage.
@@ -446,11 +449,11 @@ impl Services {
         Self { stable: name(&spec.stable), canary: name(&spec.canary) }
     }
 
-    /// The Service of a side, in a namespace.
-    pub fn key(&self, namespace: &Arc<str>, side: Side) -> BackendKey {
-        let text = match side {
-            Side::Stable => &self.stable,
-            Side::Canary => &self.canary,
+    /// The Service of a version, in a namespace.
+    pub fn key(&self, namespace: &Arc<str>, role: Role) -> BackendKey {
+        let text = match role {
+            Role::Stable => &self.stable,
+            Role::Canary => &self.canary,
         };
         let (service, port) = text.rsplit_once(':').unwrap_or((text, ""));
         let port = port.parse().map_or_else(|_| PortRef::Name(port.into()), PortRef::Number);
@@ -512,18 +515,18 @@ impl Scaled {
 // === impl Division ===
 
 impl Division {
-    /// How much of what is divided by weight goes to a side.
-    pub fn weight(&self, side: Side) -> Weight {
+    /// How much of what is divided by weight goes to a version.
+    pub fn weight(&self, role: Role) -> Weight {
         let canary = match self {
             Self::Step { weight, .. } => *weight,
-            Self::All { side } | Self::Only { side, .. } => match side {
-                Side::Canary => Weight::ALL,
-                Side::Stable => Weight::NONE,
+            Self::All { role } | Self::Only { role, .. } => match role {
+                Role::Canary => Weight::ALL,
+                Role::Stable => Weight::NONE,
             },
         };
-        match side {
-            Side::Canary => canary,
-            Side::Stable => canary.rest(),
+        match role {
+            Role::Canary => canary,
+            Role::Stable => canary.rest(),
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_model::ReleaseKey;
+use weir_model::{ReleaseKey, Role};
 
 use crate::{
     clock::durations,
     observation::Observation,
-    spec::{Side, Spec},
+    spec::Spec,
     state::State,
     stats::{Histogram, RatioInterval},
     text,
@@ -155,14 +155,14 @@ impl View {
     pub fn new(key: &ReleaseKey, spec: &Spec, state: &State, waiting_for: &str) -> Self {
         let weight = state.routing.as_ref().map_or_else(
             || "as the routes say".to_owned(),
-            |routing| routing.split.weight(Side::Canary).to_string(),
+            |routing| routing.split.weight(Role::Canary).to_string(),
         );
         Self {
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),
             routes: spec.routes.iter().map(route).collect(),
-            stable: version(spec, Side::Stable),
-            canary: version(spec, Side::Canary),
+            stable: version(spec, Role::Stable),
+            canary: version(spec, Role::Canary),
             steps: spec.steps.iter().map(step).collect(),
             waiting_for: waiting_for.to_owned(),
             weight,
@@ -180,8 +180,8 @@ fn route(route: &weir_model::OverlaidRoute) -> String {
     format!("{} {host}{path}", route.ingress).trim_end().to_owned()
 }
 
-fn version(spec: &Spec, side: Side) -> VersionView {
-    let version = spec.version(side);
+fn version(spec: &Spec, role: Role) -> VersionView {
+    let version = spec.version(role);
     VersionView {
         service: format!("{}:{}", version.service.service, version.service.port),
         workload: version.workload.as_ref().map(ToString::to_string),
@@ -205,11 +205,11 @@ fn step(step: &crate::spec::Step) -> StepView {
 impl Live {
     /// What went on between two looks.
     pub fn between(before: &Observation, now: &Observation, elapsed: Duration, state: &State) -> Self {
-        let figures = |side| Figures::between(before, now, elapsed, side);
+        let figures = |role| Figures::between(before, now, elapsed, role);
         let without = state.routing.as_ref().map(|routing| now.without(routing.attempt, routing.epoch).len());
         Self {
-            stable: figures(Side::Stable),
-            canary: figures(Side::Canary),
+            stable: figures(Role::Stable),
+            canary: figures(Role::Canary),
             proxies: now.proxies.len(),
             acknowledged: now.proxies.len() - without.unwrap_or(now.proxies.len()),
         }
@@ -217,20 +217,20 @@ impl Live {
 }
 
 impl Figures {
-    fn between(before: &Observation, now: &Observation, elapsed: Duration, side: Side) -> Self {
+    fn between(before: &Observation, now: &Observation, elapsed: Duration, role: Role) -> Self {
         let grew = |what: fn(&crate::state::Tally) -> u64| {
-            let sum = |seen: &Observation| seen.sum(side, |seen| what(&seen.tally));
+            let sum = |seen: &Observation| seen.sum(role, |seen| what(&seen.tally));
             as_float(sum(now).saturating_sub(sum(before))) / elapsed.as_secs_f64().max(0.001)
         };
-        let took = durations(now, side).since(&durations(before, side));
-        let version = now.version(side);
+        let took = durations(now, role).since(&durations(before, role));
+        let version = now.version(role);
         Self {
             rps: grew(crate::state::Tally::all),
             errors_per_second: grew(crate::state::Tally::all_errors),
             p50_millis: quantile(&took, 0.5),
             p99_millis: quantile(&took, 0.99),
-            in_flight: now.sum(side, |seen| seen.in_flight),
-            long_lived: now.sum(side, |seen| seen.long_lived),
+            in_flight: now.sum(role, |seen| seen.in_flight),
+            long_lived: now.sum(role, |seen| seen.long_lived),
             ready: version.ready,
             desired: version.workload().map(|workload| workload.desired),
         }

@@ -1,9 +1,7 @@
 //! What runs the pods: two workloads, and others than Weir who say how many pods they have.
 
-use weir_release::{
-    observation::{Lookup, Scaler, Version, Workload},
-    spec::Side,
-};
+use weir_model::Role;
+use weir_release::observation::{Lookup, Scaler, Version, Workload};
 
 use crate::chance::Chance;
 
@@ -167,19 +165,19 @@ impl Cluster {
         Self { stable: one.clone(), canary: one }
     }
 
-    /// A side's workload.
-    pub fn of(&self, side: Side) -> &Deployment {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Canary => &self.canary,
+    /// A version's workload.
+    pub fn of(&self, role: Role) -> &Deployment {
+        match role {
+            Role::Stable => &self.stable,
+            Role::Canary => &self.canary,
         }
     }
 
-    /// A side's workload, to be changed.
-    pub fn of_mut(&mut self, side: Side) -> &mut Deployment {
-        match side {
-            Side::Stable => &mut self.stable,
-            Side::Canary => &mut self.canary,
+    /// A version's workload, to be changed.
+    pub fn of_mut(&mut self, role: Role) -> &mut Deployment {
+        match role {
+            Role::Stable => &mut self.stable,
+            Role::Canary => &mut self.canary,
         }
     }
 
@@ -189,8 +187,8 @@ impl Cluster {
         self.canary.tick(now, chance);
     }
 
-    /// As the API shows a side.
-    pub fn seen(&self, side: Side, now: u64) -> Version {
-        self.of(side).seen(now, side.as_str())
+    /// As the API shows a version.
+    pub fn seen(&self, role: Role, now: u64) -> Version {
+        self.of(role).seen(now, role.as_str())
     }
 }

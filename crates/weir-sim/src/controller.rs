@@ -102,10 +102,10 @@ impl World {
 
     fn act(&mut self, action: &Action) {
         match action {
-            Action::Scale { side, replicas } => self.cluster.of_mut(*side).scale(*replicas),
-            Action::LetGo { side } => self.cluster.of_mut(*side).owned = false,
+            Action::Scale { role, replicas } => self.cluster.of_mut(*role).scale(*replicas),
+            Action::LetGo { role } => self.cluster.of_mut(*role).owned = false,
             Action::Event(_) => {}
-            Action::MarkRetired { side } => self.cluster.of_mut(*side).retired = true,
+            Action::MarkRetired { role } => self.cluster.of_mut(*role).retired = true,
             Action::Ask(gate) => {
                 let due = self.now + 2;
                 self.asked.entry(gate.name.to_string()).or_insert(due);

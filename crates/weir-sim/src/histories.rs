@@ -1,5 +1,7 @@
 //! Worlds in which everything goes wrong by chance, each known by its seed.
 
+use weir_model::Role;
+
 use crate::{
     chance::Chance,
     cluster::Foreign,
@@ -7,7 +9,6 @@ use crate::{
     specs,
     world::{Faults, World},
 };
-use weir_release::spec::Side;
 
 /// How long a history may take until its release is over: what is only slowed down ends long before.
 pub const LONG: u64 = 6_000;
@@ -29,8 +30,8 @@ pub fn rough(seed: u64) -> World {
     world.faults.network.delay = chance.below(5);
     let base = if chance.happens(0.5) { 0.002 } else { 0.0 };
     world.load = Load { rps: 5.0 + 30.0 * chance.share(), base, canary: base };
-    for side in [Side::Stable, Side::Canary] {
-        world.cluster.of_mut(side).start_up = chance.below(8);
+    for role in Role::ALL {
+        world.cluster.of_mut(role).start_up = chance.below(8);
     }
     for proxy in world.proxies.values_mut() {
         proxy.reports_every = 1 + chance.below(3);
@@ -55,6 +56,6 @@ pub fn contested(seed: u64) -> World {
         1 => Foreign::Autoscaler { most: 6, wakes: false },
         _ => Foreign::Autoscaler { most: 6, wakes: true },
     };
-    world.cluster.of_mut(Side::Stable).foreign = foreign;
+    world.cluster.of_mut(Role::Stable).foreign = foreign;
     world
 }

@@ -4,9 +4,9 @@ mod stored;
 
 use std::collections::BTreeMap;
 
+use weir_model::Role;
 use weir_release::{
     action::Action,
-    spec::Side,
     state::{Division, OfflineStage, Phase, Routing},
 };
 
@@ -61,10 +61,10 @@ pub(crate) fn look(world: &mut World) {
     note_force(world);
     nobody_is_lost(world);
     go_back_soon(world);
-    for side in [Side::Stable, Side::Canary] {
-        if world.cluster.of(side).writes > WRITES {
-            let writes = world.cluster.of(side).writes;
-            broken(world, "law 6", &format!("{side:?} was scaled {writes} times"));
+    for role in Role::ALL {
+        if world.cluster.of(role).writes > WRITES {
+            let writes = world.cluster.of(role).writes;
+            broken(world, "law 6", &format!("{role:?} was scaled {writes} times"));
         }
     }
 }
@@ -107,14 +107,14 @@ fn note_force(world: &mut World) {
 
 /// No request goes to a version that was scaled down.
 fn nobody_is_lost(world: &mut World) {
-    for side in [Side::Stable, Side::Canary] {
-        let sent: u64 = world.proxies.values().map(|proxy| proxy.sent_now[side as usize]).sum();
-        let deployment = world.cluster.of(side);
+    for role in Role::ALL {
+        let sent: u64 = world.proxies.values().map(|proxy| proxy.sent_now[role as usize]).sum();
+        let deployment = world.cluster.of(role);
         if sent > 0 && deployment.ready == 0 && deployment.scaled_by_weir.is_some() {
             broken(
                 world,
                 "nobody is lost",
-                &format!("{sent} requests went to {side:?}, which was scaled down"),
+                &format!("{sent} requests went to {role:?}, which was scaled down"),
             );
         }
     }
@@ -147,10 +147,10 @@ impl World {
 fn follow(world: &mut World, action: &Action) {
     let state = world.store.state();
     let follows = match action {
-        Action::Scale { side, replicas } => {
-            state.scaled.get(side).is_some_and(|scaled| scaled.to == *replicas)
+        Action::Scale { role, replicas } => {
+            state.scaled.get(role).is_some_and(|scaled| scaled.to == *replicas)
         }
-        Action::MarkRetired { side } => is_offline(&state.phase, *side),
+        Action::MarkRetired { role } => is_offline(&state.phase, *role),
         Action::Answer { id, .. } => state.last_action.as_ref().is_some_and(|acted| acted.id == *id),
         Action::Ask(_) => matches!(state.phase, Phase::Running { .. }),
         Action::LetGo { .. } | Action::Event(_) | Action::Forget => true,
@@ -161,18 +161,18 @@ fn follow(world: &mut World, action: &Action) {
     }
 }
 
-fn is_offline(phase: &Phase, side: Side) -> bool {
+fn is_offline(phase: &Phase, role: Role) -> bool {
     match phase {
-        Phase::Completed { .. } => side == Side::Stable,
-        Phase::RolledBack { .. } => side == Side::Canary,
-        Phase::Offlining { offline } => offline.side == side && offline.state >= OfflineStage::ScaleDown,
+        Phase::Completed { .. } => role == Role::Stable,
+        Phase::RolledBack { .. } => role == Role::Canary,
+        Phase::Offlining { offline } => offline.role == role && offline.state >= OfflineStage::ScaleDown,
         _ => false,
     }
 }
 
 /// How much of what is divided by weight goes to the new version; routes that name the old one send it nothing.
 pub(crate) fn canary_weight(routing: Option<&Routing>) -> u16 {
-    routing.map_or(0, |routing| routing.split.weight(Side::Canary).basis_points())
+    routing.map_or(0, |routing| routing.split.weight(Role::Canary).basis_points())
 }
 
 /// Which step requests are divided by.

@@ -1,7 +1,8 @@
 //! Every place a release can be at, and how to get there.
 
+use weir_model::Role;
 use weir_release::{
-    spec::{Side, Step},
+    spec::Step,
     state::{AbortStage, OfflineStage, Phase, State, StepStage},
     verb::Verb,
 };
@@ -33,7 +34,7 @@ pub enum Place {
     /// Proxies do not send everything to the new version yet.
     Promoting,
     /// A version goes offline.
-    Offlining(Side, OfflineStage),
+    Offlining(Role, OfflineStage),
     /// It is over, and the new version serves.
     Completed,
     /// Everything goes back.
@@ -74,8 +75,8 @@ impl Place {
             Self::Aborting(AbortStage::Keeping),
             Self::RolledBack,
         ];
-        all.extend(STAGES.map(|stage| Self::Offlining(Side::Stable, stage)));
-        all.extend(STAGES[1..].iter().map(|stage| Self::Offlining(Side::Canary, *stage)));
+        all.extend(STAGES.map(|stage| Self::Offlining(Role::Stable, stage)));
+        all.extend(STAGES[1..].iter().map(|stage| Self::Offlining(Role::Canary, *stage)));
         all
     }
 
@@ -105,8 +106,8 @@ impl Place {
                 world.tick();
             }
             Self::Preparing => {
-                world.cluster.of_mut(Side::Canary).start_up = 300;
-                world.cluster.of_mut(Side::Canary).set(5);
+                world.cluster.of_mut(Role::Canary).start_up = 300;
+                world.cluster.of_mut(Role::Canary).set(5);
             }
             Self::Gate => {
                 world.gates_say_yes = false;
@@ -116,17 +117,17 @@ impl Place {
             Self::Held => then(world, Self::Baking, Verb::Pause),
             Self::Superseded => {
                 world.until_stored(SOON, |state| Self::Baking.is_at(state));
-                world.cluster.of_mut(Side::Canary).replace(world.now);
+                world.cluster.of_mut(Role::Canary).replace(world.now);
             }
             Self::Aborting(AbortStage::Restoring) => then(world, Self::Completed, Verb::Undo),
-            Self::Aborting(_) | Self::RolledBack | Self::Offlining(Side::Canary, _) => {
+            Self::Aborting(_) | Self::RolledBack | Self::Offlining(Role::Canary, _) => {
                 then(world, Self::Baking, Verb::Abort);
             }
             Self::Routing
             | Self::Baking
             | Self::Promoting
             | Self::Completed
-            | Self::Offlining(Side::Stable, _) => {}
+            | Self::Offlining(Role::Stable, _) => {}
         }
     }
 
@@ -139,8 +140,8 @@ impl Place {
             | (Self::Completed, Phase::Completed { .. })
             | (Self::RolledBack, Phase::RolledBack { .. }) => true,
             (Self::Held, Phase::Running { .. }) => state.hold.is_some(),
-            (Self::Offlining(side, wanted), Phase::Offlining { offline }) => {
-                offline.side == side && offline.state == wanted
+            (Self::Offlining(role, wanted), Phase::Offlining { offline }) => {
+                offline.role == role && offline.state == wanted
             }
             (Self::Aborting(wanted), Phase::Aborting { abort }) => abort.state == wanted,
             (place, Phase::Running { step }) => place.is_stage(&step.stage),
@@ -159,7 +160,7 @@ impl Place {
 
     /// Whether everything goes back from there already.
     pub fn goes_back(self) -> bool {
-        matches!(self, Self::Aborting(_) | Self::RolledBack | Self::Offlining(Side::Canary, _))
+        matches!(self, Self::Aborting(_) | Self::RolledBack | Self::Offlining(Role::Canary, _))
     }
 }
 

@@ -3,10 +3,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use weir_model::{ReleaseReading, VersionReading};
+use weir_model::{ReleaseReading, Role, VersionReading};
 use weir_release::{
     observation::{self, Seen},
-    spec::Side,
     state::{Division, Routing},
 };
 
@@ -59,7 +58,7 @@ pub struct Proxy {
     pub reports_every: u64,
     /// What it obeys.
     pub routing: Option<Routing>,
-    /// What it was sent in the last second, by side.
+    /// What it was sent in the last second, by version.
     pub sent_now: [u64; 2],
     started: u64,
     inbox: Vec<(u64, Routing)>,
@@ -109,7 +108,7 @@ impl Proxy {
 
     /// How much of what it divides by weight goes to the new version.
     pub fn canary_weight(&self) -> u16 {
-        self.routing.as_ref().map_or(0, |routing| routing.split.weight(Side::Canary).basis_points())
+        self.routing.as_ref().map_or(0, |routing| routing.split.weight(Role::Canary).basis_points())
     }
 
     /// A message goes out to it.
@@ -146,7 +145,7 @@ impl Proxy {
     }
 
     /// A second of requests; `named` is where routes lead without a release.
-    pub fn serve(&mut self, load: Load, named: Side, chance: &mut Chance) {
+    pub fn serve(&mut self, load: Load, named: Role, chance: &mut Chance) {
         self.sent_now = [0; 2];
         if !self.up {
             return;
@@ -163,21 +162,21 @@ impl Proxy {
                 (all - overridden, overridden)
             }
             Division::All { .. } => (all, 0),
-            Division::Only { side, .. } => {
-                self.take(*side, 0, all, load, chance);
+            Division::Only { role, .. } => {
+                self.take(*role, 0, all, load, chance);
                 return self.settle(Some(&split), chance);
             }
         };
-        let canary = chance.binomial(divided, split.weight(Side::Canary).share());
-        self.take(Side::Canary, canary, overridden, load, chance);
-        self.take(Side::Stable, divided - canary, 0, load, chance);
+        let canary = chance.binomial(divided, split.weight(Role::Canary).share());
+        self.take(Role::Canary, canary, overridden, load, chance);
+        self.take(Role::Stable, divided - canary, 0, load, chance);
         self.settle(Some(&split), chance);
     }
 
-    fn take(&mut self, side: Side, compared: u64, other: u64, load: Load, chance: &mut Chance) {
-        let rate = if side == Side::Canary { load.canary } else { load.base };
-        self.count_sent(side, compared + other);
-        let reading = &mut self.readings[side as usize];
+    fn take(&mut self, role: Role, compared: u64, other: u64, load: Load, chance: &mut Chance) {
+        let rate = if role == Role::Canary { load.canary } else { load.base };
+        self.count_sent(role, compared + other);
+        let reading = &mut self.readings[role as usize];
         reading.requests += compared;
         reading.other_requests += other;
         let errors = chance.binomial(compared, rate);
@@ -190,17 +189,17 @@ impl Proxy {
         reading.long_lived += chance.binomial(compared + other, 0.005);
     }
 
-    fn count_sent(&mut self, side: Side, requests: u64) {
-        self.sent[side as usize] += requests;
-        self.sent_now[side as usize] += requests;
+    fn count_sent(&mut self, role: Role, requests: u64) {
+        self.sent[role as usize] += requests;
+        self.sent_now[role as usize] += requests;
     }
 
     /// What is under way ends by and by, or is ended.
     fn settle(&mut self, split: Option<&Division>, chance: &mut Chance) {
-        for side in [Side::Stable, Side::Canary] {
-            let retiring = matches!(split, Some(Division::Only { side: only, .. }) if *only != side);
+        for role in Role::ALL {
+            let retiring = matches!(split, Some(Division::Only { role: only, .. }) if *only != role);
             let closing = matches!(split, Some(Division::Only { close: true, .. })) && retiring;
-            let reading = &mut self.readings[side as usize];
+            let reading = &mut self.readings[role as usize];
             reading.in_flight = chance.binomial(reading.in_flight, 0.4);
             reading.long_lived -= chance.binomial(reading.long_lived, 0.02);
             let closed = if closing { reading.long_lived.min(5) } else { 0 };
@@ -218,8 +217,8 @@ impl Proxy {
             name: "shop".into(),
             attempt: routing.attempt,
             epoch: routing.epoch,
-            stable: self.readings[Side::Stable as usize].clone(),
-            canary: self.readings[Side::Canary as usize].clone(),
+            stable: self.readings[Role::Stable as usize].clone(),
+            canary: self.readings[Role::Canary as usize].clone(),
         });
         Report { boot: self.boot, uptime: now - self.started, reading, sent: self.sent }
     }
@@ -238,9 +237,9 @@ impl Report {
         let uptime = Duration::from_secs(self.uptime);
         let mut proxy =
             observation::Proxy::new(&self.boot.to_string(), uptime, attempt, self.reading.as_ref());
-        for side in [Side::Stable, Side::Canary] {
-            let seen: &mut Seen = proxy.seen_mut(side);
-            seen.sent = BTreeMap::from([("shop".to_owned(), self.sent[side as usize])]);
+        for role in Role::ALL {
+            let seen: &mut Seen = proxy.seen_mut(role);
+            seen.sent = BTreeMap::from([("shop".to_owned(), self.sent[role as usize])]);
         }
         proxy
     }

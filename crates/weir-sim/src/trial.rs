@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use weir_model::Role;
 use weir_release::{
     observation::{self, Lookup, Observation, Proxy, Seen, Workload},
     plan,
-    spec::{Side, Spec},
+    spec::Spec,
     state::{HoldReason, Phase, State, StepStage},
     stats::Counts,
 };
@@ -117,15 +118,15 @@ impl Trial {
     pub fn second(&mut self) {
         self.now += SignedDuration::from_secs(1);
         let routing = self.state.routing.clone();
-        let weight = routing.as_ref().map_or(0, |routing| routing.split.weight(Side::Canary).basis_points());
+        let weight = routing.as_ref().map_or(0, |routing| routing.split.weight(Role::Canary).basis_points());
         self.stream.divide(weight);
         self.last = self.stream.next_second();
         self.exposed += u64::from(weight > 0);
         if let Some(Some(proxy)) = self.seen.proxies.get_mut(PROXY) {
             proxy.uptime += Duration::from_secs(1);
             proxy.epoch = routing.map(|routing| (routing.attempt, routing.epoch));
-            count(proxy.seen_mut(Side::Canary), &self.last.canary);
-            count(proxy.seen_mut(Side::Stable), &self.last.stable);
+            count(proxy.seen_mut(Role::Canary), &self.last.canary);
+            count(proxy.seen_mut(Role::Stable), &self.last.stable);
         }
         // Preparing and dividing take no time of their own here.
         for _ in 0..3 {

@@ -6,9 +6,10 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use weir_model::Role;
 use weir_release::{
     observation::{GateAnswer, Observation, Routes},
-    spec::{Side, Spec},
+    spec::Spec,
     state::{Routing, State},
     verb::{Request, Verb},
 };
@@ -55,8 +56,8 @@ pub struct World {
     pub faults: Faults,
     /// Requests.
     pub load: Load,
-    /// The side that routes name.
-    pub named: Side,
+    /// The version that routes name.
+    pub named: Role,
     /// What else the routes are: conflicts, faults, other users.
     pub routes: Routes,
     /// What runs the pods.
@@ -109,8 +110,8 @@ impl World {
             now: 0,
             faults: Faults::default(),
             load: Load { rps: 20.0, base: 0.0, canary: 0.0 },
-            named: Side::Stable,
-            routes: Routes { named: vec![Side::Stable], ..Routes::default() },
+            named: Role::Stable,
+            routes: Routes { named: vec![Role::Stable], ..Routes::default() },
             cluster: Cluster::new(4, 2),
             proxies: proxies.collect(),
             store: Store::default(),
@@ -289,8 +290,8 @@ impl World {
         };
         Observation {
             routes: self.routes.clone(),
-            stable: self.cluster.seen(Side::Stable, self.now),
-            canary: self.cluster.seen(Side::Canary, self.now),
+            stable: self.cluster.seen(Role::Stable, self.now),
+            canary: self.cluster.seen(Role::Canary, self.now),
             proxies: self.serving().map(|name| (name.clone(), self.said(name, attempt))).collect(),
             gates: self.asked.iter().map(|(gate, since)| (gate.clone(), answer(since))).collect(),
             samples: BTreeMap::new(),

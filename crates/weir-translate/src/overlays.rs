@@ -49,11 +49,11 @@ pub struct Overlaid {
 impl Overlaid {
     /// As the release machine sees it, with the release that is in the way.
     pub fn routes(self, in_the_way: Option<&ReleaseKey>) -> Routes {
-        let others = self.others.into_iter().map(|(role, names)| (role.into(), names.into_iter().collect()));
+        let others = self.others.into_iter().map(|(role, names)| (role, names.into_iter().collect()));
         Routes {
             faults: self.faults,
             conflict: in_the_way.map(|other| format!("Release {other}")),
-            named: self.named.into_iter().map(Into::into).collect(),
+            named: self.named.into_iter().collect(),
             others: others.collect(),
         }
     }

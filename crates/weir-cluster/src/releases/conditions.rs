@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use weir_model::Role;
 use weir_release::{
     Plan,
-    spec::Side,
     state::{Phase, Scaled, State},
 };
 
@@ -53,7 +53,7 @@ fn said(state: &State) -> [Said; 8] {
     let reason = state.hold.as_ref().filter(|_| held).map_or(phase, |hold| reason(hold.reason));
     let completed = matches!(state.phase, Phase::Completed { .. });
     let contested = state.scaled.values().any(Scaled::is_contested);
-    let offline = completed && state.scaled.get(&Side::Stable).is_none_or(|scaled| !scaled.is_contested());
+    let offline = completed && state.scaled.get(&Role::Stable).is_none_or(|scaled| !scaled.is_contested());
     [
         ("Ready", completed, phase),
         ("Reconciling", !over && !held, reason),

@@ -11,11 +11,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
 use tokio::time::Instant;
 use weir_fleet::{Hub, Member};
-use weir_model::{BackendKey, ReleaseKey};
-use weir_release::{
-    observation::Proxy,
-    spec::{Side, Spec},
-};
+use weir_model::{BackendKey, ReleaseKey, Role};
+use weir_release::{observation::Proxy, spec::Spec};
 
 use super::Tools;
 
@@ -95,8 +92,8 @@ fn proxy(member: &Member, key: &ReleaseKey, spec: &Spec, attempt: u64) -> Proxy 
     let release =
         reading.releases.iter().find(|one| *one.namespace == *key.namespace && *one.name == *key.name);
     let mut proxy = Proxy::new(&member.boot, reading.uptime, attempt, release);
-    for side in [Side::Stable, Side::Canary] {
-        proxy.seen_mut(side).sent = sent(member, &spec.version(side).service);
+    for role in Role::ALL {
+        proxy.seen_mut(role).sent = sent(member, &spec.version(role).service);
     }
     proxy
 }

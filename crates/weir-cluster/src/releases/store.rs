@@ -10,8 +10,8 @@ use kube::{
 };
 use serde_json::{Value, json};
 use weir_crd::API_VERSION;
-use weir_model::ReleaseKey;
-use weir_release::{Plan, spec::Side};
+use weir_model::{ReleaseKey, Role};
+use weir_release::Plan;
 
 use super::{conditions::conditions, held::Held};
 use crate::index::ReleaseView;
@@ -69,7 +69,7 @@ pub(super) async fn store(
 
 fn status(release: &ReleaseView, held: &Held, plan: &Plan) -> anyhow::Result<Value> {
     let mut status = serde_json::to_value(&plan.next).context("the state")?;
-    let weight = plan.next.routing.as_ref().map(|routing| routing.split.weight(Side::Canary).to_string());
+    let weight = plan.next.routing.as_ref().map(|routing| routing.split.weight(Role::Canary).to_string());
     status["observedGeneration"] = json!(release.known.metadata.generation);
     status["waitingFor"] = json!(plan.report.waiting_for);
     status["weight"] = json!(weight.unwrap_or_default());

@@ -17,10 +17,10 @@ use kube::{
 };
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
-use weir_model::ReleaseKey;
+use weir_model::{ReleaseKey, Role};
 use weir_release::{
     observation::{Lookup, Scaler, Workload},
-    spec::{Side, Spec, WorkloadKind},
+    spec::{Spec, WorkloadKind},
 };
 
 /// How often the workloads of a release that is under way are looked at.
@@ -70,16 +70,16 @@ impl Workloads {
         let before = self.known.get(key).map(|known| (known.stable.clone(), known.canary.clone()));
         let (old_stable, old_canary) = before.unwrap_or_default();
         let stable =
-            self.read(key, spec, Side::Stable).await.unwrap_or_else(|error| kept(key, &error, old_stable));
+            self.read(key, spec, Role::Stable).await.unwrap_or_else(|error| kept(key, &error, old_stable));
         let canary =
-            self.read(key, spec, Side::Canary).await.unwrap_or_else(|error| kept(key, &error, old_canary));
+            self.read(key, spec, Role::Canary).await.unwrap_or_else(|error| kept(key, &error, old_canary));
         let known = Known { at: Instant::now(), stable: stable.clone(), canary: canary.clone() };
         self.known.insert(key.clone(), known);
         (stable, canary)
     }
 
-    async fn read(&self, key: &ReleaseKey, spec: &Spec, side: Side) -> kube::Result<Lookup> {
-        let Some(named) = &spec.version(side).workload else { return Ok(Lookup::Unnamed) };
+    async fn read(&self, key: &ReleaseKey, spec: &Spec, role: Role) -> kube::Result<Lookup> {
+        let Some(named) = &spec.version(role).workload else { return Ok(Lookup::Unnamed) };
         let (client, namespace) = (self.client.clone(), &*key.namespace);
         let found = match named.kind {
             WorkloadKind::Deployment => {

@@ -6,7 +6,7 @@ use weir_release::spec;
 use super::{list, value};
 use crate::{
     refusal::{At, Refusals},
-    release::{Assignment, Key, Matcher, Override, ReleaseSpec, Side, ValueMatch},
+    release::{Assignment, Key, Matcher, Override, ReleaseSpec, ValueMatch},
 };
 
 const MOST_KEYS: usize = 8;
@@ -79,12 +79,8 @@ pub(super) fn overrides(
         let matches = at.field("match");
         let filled = list::not_empty(&one.matches, "header, cookie or query", &matches, refusals);
         let any = predicates(&one.matches, &matches, refusals);
-        let to = match one.to {
-            Side::Stable => spec::Side::Stable,
-            Side::Canary => spec::Side::Canary,
-        };
         filled?;
-        Some(spec::Override { name: name?, any: any?, to })
+        Some(spec::Override { name: name?, any: any?, to: one.to })
     });
     unique?;
     read

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use weir_model::Role;
 
 use crate::object::is_default;
 
@@ -49,17 +50,7 @@ pub struct Override {
     #[schemars(length(min = 1, max = 32))]
     pub matches: Vec<Matcher>,
     /// The version that they go to.
-    pub to: Side,
-}
-
-/// One of the two versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Side {
-    /// The old version.
-    Stable,
-    /// The new version.
-    Canary,
+    pub to: Role,
 }
 
 /// A test of one part of a request: a header, a cookie or a query parameter.

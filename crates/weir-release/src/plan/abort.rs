@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use weir_model::Role;
+
 use super::Planner;
 use crate::{
     action::Action,
     observation::Lookup,
-    spec::Side,
     state::{AbortStage, AbortState, Division, OfflineStage, OfflineState, Phase, Scaled},
     text,
 };
@@ -27,22 +28,22 @@ impl Planner<'_> {
         let offline = match &self.next.phase {
             Phase::Completed { .. } => true,
             Phase::Offlining { offline } => {
-                offline.side == Side::Stable && offline.state >= OfflineStage::ScaleDown
+                offline.role == Role::Stable && offline.state >= OfflineStage::ScaleDown
             }
             _ => false,
         };
         let gone = offline && (self.seen.stable.ready == 0 || self.is_scaled_down());
         let state = if gone { AbortStage::Restoring } else { AbortStage::Routing };
         if !gone {
-            self.route(Division::All { side: Side::Stable });
+            self.route(Division::All { role: Role::Stable });
         }
-        self.restore(Side::Stable);
+        self.restore(Role::Stable);
         self.next.phase = Phase::Aborting { abort: AbortState { state, elapsed: Duration::ZERO } };
     }
 
     /// Whether the old version has fewer pods than it had.
     fn is_scaled_down(&self) -> bool {
-        let scaled = self.next.scaled.get(&Side::Stable);
+        let scaled = self.next.scaled.get(&Role::Stable);
         let desired = self.seen.stable.workload().map(|workload| workload.desired);
         scaled.is_some_and(|scaled| {
             scaled.to < scaled.from && desired.is_some_and(|desired| desired < scaled.from)
@@ -50,20 +51,20 @@ impl Planner<'_> {
     }
 
     /// Lets a workload that was scaled have again what it had.
-    pub(super) fn restore(&mut self, side: Side) {
-        if let Some(scaled) = self.next.scaled.get_mut(&side) {
+    pub(super) fn restore(&mut self, role: Role) {
+        if let Some(scaled) = self.next.scaled.get_mut(&role) {
             *scaled = Scaled { to: scaled.from, writes: 0, since: 0, ..*scaled };
         }
     }
 
     /// Has a workload scaled as the state says, while it is not. Every write is counted before it is made, so that
     /// it ends when somebody undoes them all; returns whether it has.
-    pub(super) fn keep_scaled(&mut self, side: Side) -> bool {
-        let Some(scaled) = self.next.scaled.get_mut(&side) else { return false };
+    pub(super) fn keep_scaled(&mut self, role: Role) -> bool {
+        let Some(scaled) = self.next.scaled.get_mut(&role) else { return false };
         let replicas = scaled.to;
         scaled.since =
             scaled.since.saturating_add(u64::try_from(self.passed.elapsed.as_millis()).unwrap_or(u64::MAX));
-        let as_told = match &self.seen.version(side).workload {
+        let as_told = match &self.seen.version(role).workload {
             Lookup::Found(found) => found.desired == replicas,
             Lookup::Unnamed | Lookup::Missing => true,
         };
@@ -76,42 +77,42 @@ impl Planner<'_> {
         scaled.writes += 1;
         scaled.since = 0;
         let undone = scaled.writes > 1;
-        self.actions.push(Action::Scale { side, replicas });
+        self.actions.push(Action::Scale { role, replicas });
         if undone {
             let message =
-                format!("Somebody else scales the {} version; {replicas} are wanted.", side.as_str());
+                format!("Somebody else scales the {} version; {replicas} are wanted.", role.as_str());
             self.event(true, "ScaleContested", message);
         }
         false
     }
 
     /// Has a workload that is to come back scaled until it once has what it had; then it is its owner's again.
-    pub(super) fn bring_back(&mut self, side: Side) {
-        let Some(scaled) = self.next.scaled.get(&side).copied().filter(|scaled| scaled.to == scaled.from)
+    pub(super) fn bring_back(&mut self, role: Role) {
+        let Some(scaled) = self.next.scaled.get(&role).copied().filter(|scaled| scaled.to == scaled.from)
         else {
             return;
         };
-        let desired = self.seen.version(side).workload().map(|workload| workload.desired);
+        let desired = self.seen.version(role).workload().map(|workload| workload.desired);
         if desired.is_none_or(|desired| desired >= scaled.to) {
-            self.next.scaled.remove(&side);
-            self.actions.push(Action::LetGo { side });
+            self.next.scaled.remove(&role);
+            self.actions.push(Action::LetGo { role });
         } else {
-            let contested = self.keep_scaled(side);
+            let contested = self.keep_scaled(role);
             if contested {
-                self.next.scaled.remove(&side);
-                self.actions.push(Action::LetGo { side });
+                self.next.scaled.remove(&role);
+                self.actions.push(Action::LetGo { role });
             }
         }
     }
 
     pub(super) fn abort_on(&mut self, abort: &AbortState) {
-        self.bring_back(Side::Stable);
+        self.bring_back(Role::Stable);
         let elapsed = abort.elapsed + self.passed.elapsed;
         let state = match abort.state {
             AbortStage::Restoring => self.restored(),
             AbortStage::Routing => self.back(),
             AbortStage::Keeping if elapsed >= self.spec.keep_canary => {
-                return self.detach(Side::Canary);
+                return self.detach(Role::Canary);
             }
             AbortStage::Keeping => {
                 let left = text::duration(self.spec.keep_canary.saturating_sub(elapsed));
@@ -124,22 +125,22 @@ impl Planner<'_> {
     }
 
     fn restored(&mut self) -> AbortStage {
-        let wanted = self.next.scaled.get(&Side::Stable).map_or(0, |scaled| scaled.from);
+        let wanted = self.next.scaled.get(&Role::Stable).map_or(0, |scaled| scaled.from);
         let found = self.seen.stable.workload().map(|workload| (workload.ready, workload.desired));
         if let Some((ready, _)) = found.filter(|(ready, desired)| ready < desired || *desired < wanted) {
             self.wait(format!("the old version to come back: {ready} of {wanted} pods are ready"));
             return AbortStage::Restoring;
         }
-        if let Some(fault) = self.unready(Side::Stable) {
+        if let Some(fault) = self.unready(Role::Stable) {
             self.wait(fault);
             return AbortStage::Restoring;
         }
-        self.route(Division::All { side: Side::Stable });
+        self.route(Division::All { role: Role::Stable });
         AbortStage::Routing
     }
 
     fn back(&mut self) -> AbortStage {
-        if !self.in_force(Division::All { side: Side::Stable }) {
+        if !self.in_force(Division::All { role: Role::Stable }) {
             return AbortStage::Routing;
         }
         self.event(false, "RolledBack", "Everything goes to the old version again.".into());
@@ -147,7 +148,7 @@ impl Planner<'_> {
     }
 
     /// Begins to take a version offline, without holding it any longer.
-    fn detach(&mut self, side: Side) {
-        self.next.phase = Phase::Offlining { offline: OfflineState::new(side, OfflineStage::Detach) };
+    fn detach(&mut self, role: Role) {
+        self.next.phase = Phase::Offlining { offline: OfflineState::new(role, OfflineStage::Detach) };
     }
 }

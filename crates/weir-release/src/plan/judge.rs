@@ -1,10 +1,12 @@
 //! What the evidence says, and what follows from it.
 
+use weir_model::Role;
+
 use super::{Decided, Planner};
 use crate::{
     evidence::Evidence,
     observation::Sample,
-    spec::{Errors, Guardrail, OnFailure, Side, Watch},
+    spec::{Errors, Guardrail, OnFailure, Watch},
     state::{Division, HoldReason, OfflineStage, Phase, StepStage},
     stats::{Family, RatioInterval, Scenario, Verdict, threshold},
     text,
@@ -40,7 +42,7 @@ impl Planner<'_> {
         match &self.next.phase {
             Phase::Running { .. } | Phase::Promoting => self.next.routing.is_some(),
             Phase::Offlining { offline } => {
-                offline.side == Side::Stable && offline.state < OfflineStage::ScaleDown
+                offline.role == Role::Stable && offline.state < OfflineStage::ScaleDown
             }
             _ => false,
         }
@@ -195,7 +197,7 @@ impl Planner<'_> {
         let scenario = Scenario {
             base_rate: ratio(old.errors.max(1), old.requests.max(1)),
             ratio: 1.0,
-            share: self.next.routing.as_ref()?.split.weight(Side::Canary).share(),
+            share: self.next.routing.as_ref()?.split.weight(Role::Canary).share(),
         };
         let missing = scenario.requests_to_pass(HARMFUL, PASS) - as_float(new.requests);
         let seconds = step.elapsed.as_secs_f64();

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use weir_model::Role;
+
 use super::{Decided, Planner};
 use crate::{
     action::Action,
     observation::{Lookup, Seen},
-    spec::{ScaleDown, Side},
+    spec::ScaleDown,
     state::{Division, HoldReason, OfflineStage, OfflineState, Phase, Scaled},
     text,
 };
@@ -19,8 +21,8 @@ const LEAVE: Duration = Duration::from_secs(1);
 
 impl Planner<'_> {
     /// Begins to take a version offline.
-    pub(super) fn go_offline(&mut self, side: Side) {
-        self.next.phase = Phase::Offlining { offline: OfflineState::new(side, OfflineStage::Hold) };
+    pub(super) fn go_offline(&mut self, role: Role) {
+        self.next.phase = Phase::Offlining { offline: OfflineState::new(role, OfflineStage::Hold) };
     }
 
     pub(super) fn offline(&mut self, mut offline: OfflineState, held: bool) {
@@ -40,7 +42,7 @@ impl Planner<'_> {
             OfflineStage::LetGo => self.leave(&mut offline),
         };
         if over == Decided::Yes {
-            return self.finish(offline.side);
+            return self.finish(offline.role);
         }
         if offline.state != before {
             offline.elapsed = Duration::ZERO;
@@ -50,12 +52,12 @@ impl Planner<'_> {
 
     /// Whether it may not go on: held, or something else still sends requests there.
     fn is_stopped(&mut self, offline: &OfflineState, held: bool) -> bool {
-        let side = offline.side;
-        let others = self.seen.routes.others.get(&side).filter(|others| !others.is_empty());
+        let role = offline.role;
+        let others = self.seen.routes.others.get(&role).filter(|others| !others.is_empty());
         let reason = self.next.hold.as_ref().map(|hold| hold.reason);
         match others {
             Some(others) if offline.state != OfflineStage::Hold => {
-                let service = &self.spec.version(side).service.service;
+                let service = &self.spec.version(role).service.service;
                 let message =
                     format!("Service {service} still gets requests from {}: change that", others.join(", "));
                 self.wait(message.clone());
@@ -82,11 +84,11 @@ impl Planner<'_> {
     }
 
     fn detached(&mut self, offline: &mut OfflineState) -> Decided {
-        let serving = offline.side.other();
+        let serving = offline.role.other();
         if let Some(fault) = self.unready(serving) {
             self.wait(fault);
-        } else if self.in_force(Division::Only { side: serving, close: false }) {
-            let message = format!("Nothing points to the {} version any more.", offline.side.as_str());
+        } else if self.in_force(Division::Only { role: serving, close: false }) {
+            let message = format!("Nothing points to the {} version any more.", offline.role.as_str());
             self.event(false, "Detached", message);
             offline.state = OfflineStage::InFlight;
         }
@@ -94,8 +96,8 @@ impl Planner<'_> {
     }
 
     fn in_flight(&mut self, offline: &mut OfflineState) -> Decided {
-        let side = offline.side;
-        let Some(left) = self.counted(side, |seen| seen.in_flight.saturating_sub(seen.long_lived)) else {
+        let role = offline.role;
+        let Some(left) = self.counted(role, |seen| seen.in_flight.saturating_sub(seen.long_lived)) else {
             return Decided::No;
         };
         if left == 0 || offline.elapsed >= self.spec.offline.in_flight {
@@ -108,9 +110,9 @@ impl Planner<'_> {
     }
 
     fn long_lived(&mut self, offline: &mut OfflineState) -> Decided {
-        let side = offline.side;
-        let Some(left) = self.counted(side, |seen| seen.long_lived) else { return Decided::No };
-        offline.closed = self.seen.sum(side, |seen| seen.closed);
+        let role = offline.role;
+        let Some(left) = self.counted(role, |seen| seen.long_lived) else { return Decided::No };
+        offline.closed = self.seen.sum(role, |seen| seen.closed);
         if left == 0 {
             offline.state = OfflineStage::VerifyZero;
             return Decided::No;
@@ -120,22 +122,22 @@ impl Planner<'_> {
         if offline.elapsed < grace {
             let until = text::duration(grace.saturating_sub(offline.elapsed));
             self.wait(format!("{connections} to end; in {until} they are asked to"));
-        } else if self.in_force(Division::Only { side: side.other(), close: true }) {
+        } else if self.in_force(Division::Only { role: role.other(), close: true }) {
             self.wait(format!("{connections} to end, which were asked to"));
         }
         Decided::No
     }
 
     fn verify_zero(&mut self, offline: &mut OfflineState) -> Decided {
-        let side = offline.side;
-        let Some(open) = self.counted(side, |seen| seen.in_flight + seen.connections) else {
+        let role = offline.role;
+        let Some(open) = self.counted(role, |seen| seen.in_flight + seen.connections) else {
             return Decided::No;
         };
-        let sent = self.seen.sum(side, |seen| seen.sent.values().sum());
+        let sent = self.seen.sum(role, |seen| seen.sent.values().sum());
         let came = offline.sent.is_some_and(|before| before != sent);
         if came {
             let message =
-                format!("Requests still reach the {} version: {}.", side.as_str(), self.sources(side));
+                format!("Requests still reach the {} version: {}.", role.as_str(), self.sources(role));
             self.event(true, "NotZero", message);
         }
         offline.sent = Some(sent);
@@ -156,10 +158,10 @@ impl Planner<'_> {
         Decided::No
     }
 
-    fn sources(&self, side: Side) -> String {
+    fn sources(&self, role: Role) -> String {
         let mut routes: Vec<String> = Vec::new();
         for (_, proxy) in self.seen.speaking() {
-            routes.extend(proxy.seen(side).sent.keys().cloned());
+            routes.extend(proxy.seen(role).sent.keys().cloned());
         }
         routes.sort_unstable();
         routes.dedup();
@@ -167,7 +169,7 @@ impl Planner<'_> {
     }
 
     /// A sum over all proxies; `None` while one of them says nothing.
-    fn counted(&mut self, side: Side, what: impl Fn(&Seen) -> u64) -> Option<u64> {
+    fn counted(&mut self, role: Role, what: impl Fn(&Seen) -> u64) -> Option<u64> {
         let silent = self.seen.proxies.iter().find(|(_, proxy)| proxy.is_none());
         if let Some((name, _)) = silent {
             self.wait(format!("proxy {name}, which does not report"));
@@ -177,17 +179,17 @@ impl Planner<'_> {
             self.wait("a proxy: none is connected");
             return None;
         }
-        Some(self.seen.sum(side, what))
+        Some(self.seen.sum(role, what))
     }
 
     fn scale_down(&mut self, offline: &mut OfflineState) -> Decided {
-        let side = offline.side;
+        let role = offline.role;
         let keep = match self.spec.offline.scale_down {
             ScaleDown::None => return let_go(offline, false),
             ScaleDown::Annotate => return let_go(offline, true),
             ScaleDown::Scale { keep } => keep,
         };
-        let Lookup::Found(found) = &self.seen.version(side).workload else { return let_go(offline, false) };
+        let Lookup::Found(found) = &self.seen.version(role).workload else { return let_go(offline, false) };
         if let Some(scaler) = found.scaler.as_ref().filter(|scaler| scaler.wakes) {
             let message = format!("{} would scale it up again, so it is only marked.", scaler.name);
             self.event(true, "ScalerWakes", message);
@@ -195,22 +197,22 @@ impl Planner<'_> {
         }
         let (desired, ready) = (found.desired, found.ready);
         let settled = offline.elapsed >= STAGE && ready <= desired;
-        match self.next.scaled.get(&side).copied() {
+        match self.next.scaled.get(&role).copied() {
             None if desired <= keep => return let_go(offline, false),
-            None => self.scale(side, desired, half(desired, keep)),
+            None => self.scale(role, desired, half(desired, keep)),
             // Whoever restores it at once is seen before it counts as offline.
             Some(scaled) if desired == scaled.to && scaled.to <= keep && settled => {
                 return let_go(offline, false);
             }
             Some(scaled) if desired == scaled.to && scaled.to > keep && settled => {
                 offline.elapsed = Duration::ZERO;
-                self.scale(side, scaled.from, keep);
+                self.scale(role, scaled.from, keep);
             }
             Some(scaled) => {
                 if desired != scaled.to {
                     offline.elapsed = Duration::ZERO;
                 }
-                if self.keep_scaled(side) {
+                if self.keep_scaled(role) {
                     offline.contested = true;
                     return let_go(offline, true);
                 }
@@ -221,8 +223,8 @@ impl Planner<'_> {
     }
 
     /// The intent; the act follows from it, once it is stored.
-    fn scale(&mut self, side: Side, from: u32, to: u32) {
-        self.next.scaled.insert(side, Scaled { from, to, writes: 0, since: 0 });
+    fn scale(&mut self, role: Role, from: u32, to: u32) {
+        self.next.scaled.insert(role, Scaled { from, to, writes: 0, since: 0 });
         self.wait("the change to be stored");
     }
 
@@ -233,17 +235,17 @@ impl Planner<'_> {
         }
         offline.told = true;
         if offline.retire {
-            self.actions.push(Action::MarkRetired { side: offline.side });
+            self.actions.push(Action::MarkRetired { role: offline.role });
         }
-        self.actions.push(Action::LetGo { side: offline.side });
+        self.actions.push(Action::LetGo { role: offline.role });
         self.wait("the workload to be left to its owner");
         Decided::No
     }
 
-    fn finish(&mut self, side: Side) {
+    fn finish(&mut self, role: Role) {
         let at = self.now;
-        self.next.phase = match side {
-            Side::Stable => {
+        self.next.phase = match role {
+            Role::Stable => {
                 self.event(
                     false,
                     "Completed",
@@ -251,7 +253,7 @@ impl Planner<'_> {
                 );
                 Phase::Completed { at }
             }
-            Side::Canary => Phase::RolledBack { at },
+            Role::Canary => Phase::RolledBack { at },
         };
     }
 }
@@ -272,9 +274,9 @@ fn half(desired: u32, keep: u32) -> u32 {
 
 impl OfflineState {
     /// Enters a stage.
-    pub(super) fn new(side: Side, state: OfflineStage) -> Self {
+    pub(super) fn new(role: Role, state: OfflineStage) -> Self {
         Self {
-            side,
+            role,
             state,
             elapsed: Duration::ZERO,
             cut: 0,

@@ -1,10 +1,11 @@
 //! What people ask for. A request is applied with the state that says so, and answered after; one that was
 //! applied already is only answered again.
 
+use weir_model::Role;
+
 use super::{Decided, Planner};
 use crate::{
     action::Action,
-    spec::Side,
     state::{AbortStage, Acted, HoldReason, OfflineStage, Phase, StepStage},
     verb::{Request, Verb},
 };
@@ -32,7 +33,7 @@ impl Planner<'_> {
 
     /// Why requests would be lost without the release.
     fn lost_by_deleting(&self) -> Option<String> {
-        let gone = self.seen.routes.named.iter().copied().find(|side| self.is_gone(*side))?;
+        let gone = self.seen.routes.named.iter().copied().find(|role| self.is_gone(*role))?;
         let (old, new) = (&self.spec.version(gone).service, &self.spec.version(gone.other()).service);
         Some(format!(
             "the routes to be changed before it is deleted: they name Service {}, which is offline; let them \
@@ -42,10 +43,10 @@ impl Planner<'_> {
     }
 
     /// Whether a version could not take everything back now, while the other one serves.
-    fn is_gone(&self, side: Side) -> bool {
-        let scaled = self.next.scaled.get(&side).is_some_and(|scaled| scaled.to < scaled.from);
-        let empty = self.seen.version(side).ready == 0;
-        (scaled || empty) && self.seen.version(side.other()).ready > 0
+    fn is_gone(&self, role: Role) -> bool {
+        let scaled = self.next.scaled.get(&role).is_some_and(|scaled| scaled.to < scaled.from);
+        let empty = self.seen.version(role).ready == 0;
+        (scaled || empty) && self.seen.version(role.other()).ready > 0
     }
 
     pub(super) fn request(&mut self) -> Decided {
@@ -121,7 +122,7 @@ impl Planner<'_> {
     fn is_going_back(&self) -> bool {
         match &self.next.phase {
             Phase::Aborting { .. } | Phase::RolledBack { .. } => true,
-            Phase::Offlining { offline } => offline.side == Side::Canary,
+            Phase::Offlining { offline } => offline.role == Role::Canary,
             _ => false,
         }
     }
@@ -252,7 +253,7 @@ impl Planner<'_> {
         };
         let number = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number + 1);
         self.next.hold = None;
-        self.restore(Side::Canary);
+        self.restore(Role::Canary);
         self.begin(number, index);
         Ok(())
     }
@@ -260,7 +261,7 @@ impl Planner<'_> {
     fn undo(&mut self, request: &Request) -> Result<(), Refused> {
         let may = match &self.next.phase {
             Phase::Promoting | Phase::Completed { .. } => true,
-            Phase::Offlining { offline } => offline.side == Side::Stable,
+            Phase::Offlining { offline } => offline.role == Role::Stable,
             _ => false,
         };
         if !may {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use weir_model::Role;
+
 use super::Planner;
 use crate::{
     action::Action,
     observation::{GateAnswer, Lookup, Sample},
-    spec::{OnError, OnInconclusive, Side, Step, Watch},
+    spec::{OnError, OnInconclusive, Step, Watch},
     state::{BakeState, Division, HoldReason, Phase, StepStage, StepState},
     stats::Verdict,
 };
@@ -48,7 +50,7 @@ impl Planner<'_> {
         if same(step.index) {
             return;
         }
-        let weight = self.next.routing.as_ref().map(|routing| routing.split.weight(Side::Canary));
+        let weight = self.next.routing.as_ref().map(|routing| routing.split.weight(Role::Canary));
         let by_name = (0..self.spec.steps.len()).find(|index| same(*index));
         let by_weight = || self.spec.steps.iter().position(|spec| Some(spec.weight) >= weight);
         let last = self.spec.steps.len().saturating_sub(1);
@@ -59,8 +61,8 @@ impl Planner<'_> {
 
     fn prepare(&mut self, spec: &Step, passed: &[String]) -> Option<StepStage> {
         let stay = |passed: Vec<String>| Some(StepStage::Preparing { passed });
-        self.bring_back(Side::Canary);
-        if let Some(fault) = self.unready(Side::Canary) {
+        self.bring_back(Role::Canary);
+        if let Some(fault) = self.unready(Role::Canary) {
             self.wait(fault);
             return stay(passed.to_vec());
         }
@@ -85,11 +87,11 @@ impl Planner<'_> {
     }
 
     /// Why a version cannot take requests yet.
-    pub(super) fn unready(&self, side: Side) -> Option<String> {
-        if let Some(missing) = self.missing(side) {
+    pub(super) fn unready(&self, role: Role) -> Option<String> {
+        if let Some(missing) = self.missing(role) {
             return Some(missing);
         }
-        let (version, seen) = (self.spec.version(side), self.seen.version(side));
+        let (version, seen) = (self.spec.version(role), self.seen.version(role));
         if let (Lookup::Found(found), Some(workload)) = (&seen.workload, &version.workload) {
             if found.desired == 0 {
                 return Some(format!("{workload}, which has no replicas: scale it up"));
@@ -158,7 +160,7 @@ impl Planner<'_> {
             bake.quiet + self.passed.elapsed
         };
         let flows = !spec.bake.clean || bake.quiet < quiet(spec);
-        if flows && self.unready(Side::Canary).is_none() && self.blind().is_none() {
+        if flows && self.unready(Role::Canary).is_none() && self.blind().is_none() {
             bake.credited += self.passed.proven;
         }
         let failing = canary.failures > 0 || canary.all_errors() > 0;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use weir_model::{BackendKey, ErrorRule, OverlaidRoute, PortRef, StickyKey};
+use weir_model::{BackendKey, ErrorRule, OverlaidRoute, PortRef, Role, StickyKey};
 
 use super::*;
 use crate::{
@@ -105,16 +105,16 @@ impl World {
                 scaler: None,
             })
         };
-        let side = |replicas, revision| observation::Version {
+        let role = |replicas, revision| observation::Version {
             service: true,
             ready: replicas as usize,
             workload: workload(replicas, revision),
         };
         let proxy = || Some(Proxy { boot: "a".into(), uptime: SECOND, ..Proxy::default() });
         let seen = Observation {
-            routes: observation::Routes { named: vec![Side::Stable], ..Default::default() },
-            stable: side(4, "r1"),
-            canary: side(4, "r2"),
+            routes: observation::Routes { named: vec![Role::Stable], ..Default::default() },
+            stable: role(4, "r1"),
+            canary: role(4, "r2"),
             proxies: BTreeMap::from([("p0".into(), proxy()), ("p1".into(), proxy())]),
             ..Observation::default()
         };
@@ -132,10 +132,10 @@ impl World {
         }
     }
 
-    fn workload(&mut self, side: Side) -> &mut Workload {
-        let version = match side {
-            Side::Stable => &mut self.seen.stable,
-            Side::Canary => &mut self.seen.canary,
+    fn workload(&mut self, role: Role) -> &mut Workload {
+        let version = match role {
+            Role::Stable => &mut self.seen.stable,
+            Role::Canary => &mut self.seen.canary,
         };
         match &mut version.workload {
             Lookup::Found(workload) => workload,
@@ -151,7 +151,7 @@ impl World {
     fn tick(&mut self) {
         self.now += SignedDuration::from_secs(1);
         let routing = self.state.routing.clone();
-        let share = routing.as_ref().map_or(Weight::NONE, |routing| routing.split.weight(Side::Canary));
+        let share = routing.as_ref().map_or(Weight::NONE, |routing| routing.split.weight(Role::Canary));
         let (obey, rate, fails) = (self.obey, self.rate, self.fails);
         for proxy in self.proxies() {
             proxy.uptime += SECOND;
@@ -182,11 +182,11 @@ impl World {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Scale { side, replicas } => {
-                let workload = self.workload(side);
+            Action::Scale { role, replicas } => {
+                let workload = self.workload(role);
                 (workload.desired, workload.ready) = (replicas, replicas);
                 let version =
-                    if side == Side::Stable { &mut self.seen.stable } else { &mut self.seen.canary };
+                    if role == Role::Stable { &mut self.seen.stable } else { &mut self.seen.canary };
                 version.ready = replicas as usize;
             }
             Action::Event(event) => self.events.push(format!("{}: {}", event.reason, event.message)),
@@ -218,7 +218,7 @@ impl World {
     }
 
     fn weight(&self) -> Option<Weight> {
-        self.state.routing.as_ref().map(|routing| routing.split.weight(Side::Canary))
+        self.state.routing.as_ref().map(|routing| routing.split.weight(Role::Canary))
     }
 }
 
@@ -240,9 +240,9 @@ fn a_healthy_version_takes_over_and_the_old_one_goes_offline() {
     world.until("promoting", 100, phase("Promoting"));
     assert_eq!(world.weight(), Some(Weight::ALL));
     world.until("completed", 200, phase("Completed"));
-    assert_eq!(world.workload(Side::Stable).desired, 0);
-    assert_eq!(world.workload(Side::Canary).desired, 4);
-    let scaled = world.state.scaled[&Side::Stable];
+    assert_eq!(world.workload(Role::Stable).desired, 0);
+    assert_eq!(world.workload(Role::Canary).desired, 4);
+    let scaled = world.state.scaled[&Role::Stable];
     assert_eq!((scaled.from, scaled.to), (4, 0));
 }
 
@@ -288,8 +288,8 @@ fn a_failing_version_goes_back_and_offline() {
     assert_eq!(world.weight(), Some(Weight::NONE));
     assert_eq!(world.state.failure.as_ref().unwrap().cause, "errors");
     world.until("rolled back", 100, phase("RolledBack"));
-    assert_eq!(world.workload(Side::Canary).desired, 0);
-    assert_eq!(world.workload(Side::Stable).desired, 4);
+    assert_eq!(world.workload(Role::Canary).desired, 0);
+    assert_eq!(world.workload(Role::Stable).desired, 4);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn an_abort_is_in_force_with_the_answer() {
         world.ask(Verb::Abort).unwrap();
         assert_eq!(world.weight(), Some(Weight::NONE), "{what}");
         world.until("rolled back", 100, phase("RolledBack"));
-        assert_eq!(world.workload(Side::Stable).desired, 4, "{what}");
+        assert_eq!(world.workload(Role::Stable).desired, 4, "{what}");
     }
 }
 
@@ -331,7 +331,7 @@ fn a_version_that_was_offline_comes_back_before_it_gets_anything() {
         10,
         |state| matches!(&state.phase, Phase::Aborting { abort } if abort.state == AbortStage::Keeping),
     );
-    assert_eq!(world.workload(Side::Stable).desired, 4);
+    assert_eq!(world.workload(Role::Stable).desired, 4);
     assert_eq!(world.weight(), Some(Weight::NONE));
 }
 
@@ -400,7 +400,7 @@ fn what_passes_while_no_controller_looks_is_credited() {
 fn a_replaced_canary_goes_to_nothing_first() {
     let mut world = World::new(spec());
     world.until("baking", 10, baking);
-    world.workload(Side::Canary).revision = "r3".into();
+    world.workload(Role::Canary).revision = "r3".into();
     world.tick();
     assert_eq!((world.weight(), world.state.phase.as_str()), (Some(Weight::NONE), "Superseded"));
     world.until("begun again", 5, phase("Running"));
@@ -411,7 +411,7 @@ fn a_replaced_canary_goes_to_nothing_first() {
 fn a_changed_stable_holds_until_somebody_resumes() {
     let mut world = World::new(spec());
     world.until("baking", 10, baking);
-    world.workload(Side::Stable).revision = "r1b".into();
+    world.workload(Role::Stable).revision = "r1b".into();
     world.tick();
     assert_eq!(world.state.hold.as_ref().unwrap().reason, HoldReason::StableChanged);
     for _ in 0..100 {
@@ -446,9 +446,9 @@ fn gates_and_approvals_are_asked_for() {
 #[test]
 fn nobody_is_scaled_against_a_scaler_that_wakes() {
     let mut world = World::new(spec());
-    world.workload(Side::Stable).scaler = Some(Scaler { name: "ScaledObject v1".into(), wakes: true });
+    world.workload(Role::Stable).scaler = Some(Scaler { name: "ScaledObject v1".into(), wakes: true });
     world.until("completed", 300, phase("Completed"));
-    assert_eq!(world.workload(Side::Stable).desired, 4);
+    assert_eq!(world.workload(Role::Stable).desired, 4);
     assert!(world.events.iter().any(|event| event.starts_with("ScalerWakes")), "{:?}", world.events);
 }
 
@@ -462,10 +462,10 @@ fn who_scales_up_twice_is_left_alone() {
         }
         world.tick();
         world.tick();
-        world.workload(Side::Stable).desired = 4;
+        world.workload(Role::Stable).desired = 4;
     }
     assert!(phase("Completed")(&world.state), "{:?}", world.state.phase);
-    assert_eq!(world.workload(Side::Stable).desired, 4);
+    assert_eq!(world.workload(Role::Stable).desired, 4);
 }
 
 #[test]
@@ -484,7 +484,7 @@ fn an_older_release_keeps_its_routes() {
 #[test]
 fn what_something_else_needs_does_not_go_offline() {
     let mut world = World::new(spec());
-    world.seen.routes.others.insert(Side::Stable, vec!["Ingress shop/admin".into()]);
+    world.seen.routes.others.insert(Role::Stable, vec!["Ingress shop/admin".into()]);
     world.until("held", 300, |state| state.hold.is_some());
     assert!(world.waiting_for.contains("shop/admin"), "{}", world.waiting_for);
     world.seen.routes.others.clear();
@@ -503,7 +503,7 @@ fn a_finished_release_is_not_deleted_while_routes_name_the_old_version() {
     assert!(!forget(&world));
     world.tick();
     assert!(world.waiting_for.contains("Service v1, which is offline"), "{}", world.waiting_for);
-    world.seen.routes.named = vec![Side::Canary];
+    world.seen.routes.named = vec![Role::Canary];
     assert!(forget(&world));
 }
 

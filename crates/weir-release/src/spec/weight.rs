@@ -37,7 +37,7 @@ impl Weight {
         self.0
     }
 
-    /// What is left for the other side.
+    /// What is left for the other version.
     #[must_use]
     pub fn rest(self) -> Self {
         Self(Self::ALL.0 - self.0)

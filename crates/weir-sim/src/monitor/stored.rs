@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use weir_release::{
-    spec::Side,
-    state::{AbortStage, OfflineStage, Phase, State, StepStage},
-};
+use weir_model::Role;
+use weir_release::state::{AbortStage, OfflineStage, Phase, State, StepStage};
 
 use super::{broken, canary_weight, step_of};
 use crate::world::World;
@@ -56,14 +54,14 @@ fn go_back_at_once(world: &mut World, before: &State, after: &State) {
         broken(world, "law 3", "everything goes back, and the weight is not 0");
     }
     let restores = begins && !returns(after);
-    let stable = world.cluster.of(Side::Stable);
+    let stable = world.cluster.of(Role::Stable);
     if restores && stable.ready > 0 && stable.scaled_by_weir.is_none() {
         broken(world, "law 3", "the old version is waited for, and is ready");
     }
     let back = match &after.phase {
         Phase::Aborting { .. } => (begins || !returns(before)) && returns(after),
         Phase::RolledBack { .. } => false,
-        Phase::Offlining { offline } if offline.side == Side::Canary => false,
+        Phase::Offlining { offline } if offline.role == Role::Canary => false,
         _ => return world.monitor.went_back_at = None,
     };
     if back {
@@ -167,7 +165,7 @@ fn begin_from_nothing(world: &mut World, before: &State, after: &State) {
 /// Nothing new is sent to a version without a pod.
 fn find_pods(world: &mut World, before: &State, after: &State) {
     let (old, new) = (canary_weight(before.routing.as_ref()), canary_weight(after.routing.as_ref()));
-    if new > old && world.cluster.of(Side::Canary).ready == 0 {
+    if new > old && world.cluster.of(Role::Canary).ready == 0 {
         broken(world, "nobody is lost", "the new version gets requests, and has no pod that is ready");
     }
 }

@@ -1,6 +1,7 @@
 //! Law 3: going back is possible everywhere, is decided in one write, and is in force within a second.
 
-use weir_release::{spec::Side, state::OfflineStage, verb::Verb};
+use weir_model::Role;
+use weir_release::{state::OfflineStage, verb::Verb};
 use weir_sim::{chance::Chance, histories, places::Place};
 
 use super::{HISTORIES, assert_lawful, is_over, is_rolled_back, run_until};
@@ -19,7 +20,7 @@ fn everything_goes_back_from_everywhere() {
             .state()
             .routing
             .as_ref()
-            .map_or(0, |routing| routing.split.weight(Side::Canary).basis_points());
+            .map_or(0, |routing| routing.split.weight(Role::Canary).basis_points());
         assert!(weight == 0 || restores, "{place:?}: {weight} bp are stored");
         world.tick();
         let obeyed = world.proxies.values().map(weir_sim::proxies::Proxy::canary_weight).max();
@@ -34,7 +35,7 @@ fn the_old_version_answers_from_everywhere_where_it_can() {
         let mut world = place.reach(4);
         let gone = match place {
             Place::Completed => true,
-            Place::Offlining(side, stage) => side == Side::Stable && stage >= OfflineStage::ScaleDown,
+            Place::Offlining(role, stage) => role == Role::Stable && stage >= OfflineStage::ScaleDown,
             _ => false,
         };
         world.ask(Verb::Abort);

@@ -1,7 +1,7 @@
 //! Laws 4 and 5: nothing passes without every proxy, and proxies go on alone.
 
+use weir_model::Role;
 use weir_release::{
-    spec::Side,
     state::{AbortStage, OfflineStage},
     verb::Verb,
 };
@@ -14,8 +14,8 @@ const WAITING: [Place; 6] = [
     Place::Routing,
     Place::Superseded,
     Place::Promoting,
-    Place::Offlining(Side::Stable, OfflineStage::Detach),
-    Place::Offlining(Side::Canary, OfflineStage::Detach),
+    Place::Offlining(Role::Stable, OfflineStage::Detach),
+    Place::Offlining(Role::Canary, OfflineStage::Detach),
     Place::Aborting(AbortStage::Routing),
 ];
 const HOURS: u64 = 3_600;

@@ -1,5 +1,6 @@
 //! Laws 1 and 2: controllers die, proxies die, messages are lost, and nothing happens early, twice or not at all.
 
+use weir_model::Role;
 use weir_release::state::Division;
 use weir_sim::{histories, proxies::Load, specs, world::World};
 
@@ -8,13 +9,12 @@ use super::{HISTORIES, is_completed, is_rolled_back, run_until};
 /// What is left of a release when it is over.
 fn end(world: &World) -> impl PartialEq + std::fmt::Debug + use<> {
     let state = world.state();
-    let desired = [weir_release::spec::Side::Stable, weir_release::spec::Side::Canary]
-        .map(|side| world.cluster.of(side).desired);
+    let desired = Role::ALL.map(|role| world.cluster.of(role).desired);
     // How often a workload was told may differ: what was done may be done again.
-    let scaled: Vec<_> = state.scaled.iter().map(|(side, scaled)| (*side, scaled.from, scaled.to)).collect();
+    let scaled: Vec<_> = state.scaled.iter().map(|(role, scaled)| (*role, scaled.from, scaled.to)).collect();
     // How many streams have to be asked to end is up to chance.
     let split = state.routing.as_ref().map(|routing| match &routing.split {
-        Division::Only { side, .. } => Division::Only { side: *side, close: true },
+        Division::Only { role, .. } => Division::Only { role: *role, close: true },
         split => split.clone(),
     });
     (state.phase.as_str(), split, state.attempt.as_ref().map(|attempt| attempt.number), desired, scaled)

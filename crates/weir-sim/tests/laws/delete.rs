@@ -1,13 +1,14 @@
 //! A Release that is deleted: traffic returns to what routes say, but never to a version that is offline.
 
-use weir_release::{spec::Side, verb::Verb};
+use weir_model::Role;
+use weir_release::verb::Verb;
 use weir_sim::{chance::Chance, histories, places::Place};
 
 use super::{HISTORIES, assert_lawful, is_over, run_until};
 
 #[test]
 fn nobody_is_lost_when_it_is_deleted_anywhere() {
-    for named in [Side::Stable, Side::Canary] {
+    for named in Role::ALL {
         for place in Place::all() {
             let mut world = place.reach(8);
             (world.named, world.routes.named) = (named, vec![named]);
@@ -29,7 +30,7 @@ fn a_deletion_that_waits_goes_on_when_routes_are_changed() {
     world.deleting = true;
     world.until(60, |_| false);
     assert!(!world.forgotten && world.waiting_for.contains("web-v1"), "waiting for {}", world.waiting_for);
-    (world.named, world.routes.named) = (Side::Canary, vec![Side::Canary]);
+    (world.named, world.routes.named) = (Role::Canary, vec![Role::Canary]);
     run_until(&mut world, &"routes changed", |world| world.forgotten);
 }
 

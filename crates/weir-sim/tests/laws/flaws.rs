@@ -1,8 +1,8 @@
 //! Each law can be broken: a controller that does is found out.
 
+use weir_model::Role;
 use weir_release::{
     action::Action,
-    spec::Side,
     state::{AbortStage, OfflineStage},
     verb::Verb,
 };
@@ -34,8 +34,8 @@ fn who_acts_without_a_reason_is_found_out() {
         world.acts(&action);
         assert_found(&world, "law 1", Flaw::None);
     };
-    without(Action::Scale { side: Side::Stable, replicas: 0 });
-    without(Action::MarkRetired { side: Side::Stable });
+    without(Action::Scale { role: Role::Stable, replicas: 0 });
+    without(Action::MarkRetired { role: Role::Stable });
     without(Action::Answer { id: "request-7".into(), refused: None });
     assert!(world.monitor.broken().is_empty());
 }
@@ -70,7 +70,7 @@ fn who_trusts_the_silent_is_found_out() {
         Place::Routing,
         Place::Superseded,
         Place::Promoting,
-        Place::Offlining(Side::Stable, OfflineStage::Detach),
+        Place::Offlining(Role::Stable, OfflineStage::Detach),
         Place::Aborting(AbortStage::Routing),
     ];
     for place in places {
@@ -96,9 +96,9 @@ fn who_never_gives_up_is_found_out() {
     let mut world = flawed(World::new(specs::brisk_release(), 2, 7), Flaw::NeverGivesUp);
     assert!(
         world
-            .until_stored(600, |state| Place::Offlining(Side::Stable, OfflineStage::VerifyZero).is_at(state))
+            .until_stored(600, |state| Place::Offlining(Role::Stable, OfflineStage::VerifyZero).is_at(state))
     );
-    world.cluster.of_mut(Side::Stable).foreign = Foreign::GitOps { replicas: 4, every: 1 };
+    world.cluster.of_mut(Role::Stable).foreign = Foreign::GitOps { replicas: 4, every: 1 };
     world.until(600, |_| false);
     assert_found(&world, "law 6", Flaw::NeverGivesUp);
 }
@@ -108,7 +108,7 @@ fn who_mixes_revisions_is_found_out() {
     let mut world = flawed(Place::Baking.reach(8), Flaw::MixesRevisions);
     world.until(5, |_| false);
     let now = world.now;
-    world.cluster.of_mut(Side::Canary).replace(now);
+    world.cluster.of_mut(Role::Canary).replace(now);
     world.until(100, |_| false);
     assert_found(&world, "law 7", Flaw::MixesRevisions);
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use weir_release::spec::{OnInconclusive, ScaleDown, Side, Spec, Weight};
+use weir_model::Role;
+use weir_release::spec::{OnInconclusive, ScaleDown, Spec, Weight};
 use weir_sim::{chance::Chance, cluster::Foreign, histories, specs};
 
 use super::{HISTORIES, is_completed, is_over, is_rolled_back, run_until};
@@ -68,8 +69,8 @@ fn a_rollback_ends_beside_others_who_scale() {
     // In 1303 the controller dies between most of its writes and its next looks.
     for seed in (0..HISTORIES).chain([1_303]) {
         let mut world = histories::contested(seed);
-        let foreign = world.cluster.of(Side::Stable).foreign;
-        world.cluster.of_mut(Side::Canary).foreign = match foreign {
+        let foreign = world.cluster.of(Role::Stable).foreign;
+        world.cluster.of_mut(Role::Canary).foreign = match foreign {
             Foreign::GitOps { every, .. } => Foreign::GitOps { replicas: 3, every },
             foreign => foreign,
         };

@@ -1,6 +1,7 @@
 //! Law 7: never three versions at once.
 
-use weir_release::{spec::Side, state::HoldReason, verb::Verb};
+use weir_model::Role;
+use weir_release::{state::HoldReason, verb::Verb};
 use weir_sim::{chance::Chance, histories, places::Place};
 
 use super::{HISTORIES, is_completed, is_over, run_until};
@@ -12,7 +13,7 @@ fn a_new_revision_begins_from_nothing() {
         let at = Chance::new(seed).below(120);
         world.until(at, is_over);
         let now = world.now;
-        world.cluster.of_mut(Side::Canary).replace(now);
+        world.cluster.of_mut(Role::Canary).replace(now);
         run_until(&mut world, &seed, is_completed);
     }
 }
@@ -26,7 +27,7 @@ fn revision_after_revision_ends_as_well() {
             let wait = chance.below(60);
             world.until(wait, is_over);
             let now = world.now;
-            world.cluster.of_mut(Side::Canary).replace(now);
+            world.cluster.of_mut(Role::Canary).replace(now);
         }
         run_until(&mut world, &seed, is_completed);
     }
@@ -37,7 +38,7 @@ fn another_old_version_holds_the_release() {
     let mut world = Place::Baking.reach(1);
     let now = world.now;
     let before = world.state().routing.clone();
-    world.cluster.of_mut(Side::Stable).replace(now);
+    world.cluster.of_mut(Role::Stable).replace(now);
     world.until(300, |_| false);
     let hold = world.state().hold.as_ref().map(|hold| hold.reason);
     assert_eq!((hold, &world.state().routing), (Some(HoldReason::StableChanged), &before));

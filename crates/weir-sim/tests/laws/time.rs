@@ -1,14 +1,15 @@
 //! Law 2: time counts once, and only where it was seen.
 
+use weir_model::Role;
 use weir_release::{
-    spec::{Side, Weight},
+    spec::Weight,
     state::{OfflineStage, Phase},
 };
 use weir_sim::{places::Place, proxies::Network, specs, world::World};
 
 use super::{assert_lawful, is_completed, run_until};
 
-const HOLD: Place = Place::Offlining(Side::Stable, OfflineStage::Hold);
+const HOLD: Place = Place::Offlining(Role::Stable, OfflineStage::Hold);
 
 #[test]
 fn a_proxy_that_comes_back_does_not_count_its_silence_again() {

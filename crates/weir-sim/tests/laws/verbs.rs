@@ -1,5 +1,6 @@
 //! What people ask for, everywhere: it is done, or refused with a sentence.
 
+use weir_model::Role;
 use weir_release::{state::Phase, verb::Verb};
 use weir_sim::{chance::Chance, histories, places::Place};
 
@@ -103,13 +104,11 @@ fn nothing_is_promoted_to_a_version_that_is_not_there() {
 
 #[test]
 fn a_pause_outlives_other_reasons_to_wait() {
-    let mut world =
-        Place::Offlining(weir_release::spec::Side::Stable, weir_release::state::OfflineStage::VerifyZero)
-            .reach(13);
+    let mut world = Place::Offlining(Role::Stable, weir_release::state::OfflineStage::VerifyZero).reach(13);
     world.ask(Verb::Pause);
     world.until(5, |_| false);
     let others = vec!["Ingress legacy".to_owned()];
-    world.routes.others.insert(weir_release::spec::Side::Stable, others);
+    world.routes.others.insert(Role::Stable, others);
     world.until(20, |_| false);
     world.routes.others.clear();
     world.until(60, |_| false);

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use weir_model::Role;
 use weir_release::{
-    spec::Side,
     state::{AbortStage, Phase},
     view::View,
 };
@@ -157,7 +157,7 @@ fn title(phase: &Phase) -> String {
         Phase::Running { step } => format!("step {}", step.name),
         Phase::Promoting => "promoting".into(),
         Phase::Offlining { offline } => {
-            let version = if offline.side == Side::Stable { "old" } else { "new" };
+            let version = if offline.role == Role::Stable { "old" } else { "new" };
             format!("{version} offline: {:?}", offline.state)
         }
         Phase::Aborting { abort } if abort.state == AbortStage::Keeping => "rolled back".into(),

@@ -44,7 +44,7 @@ pub(super) fn place(view: &View) -> String {
             let (number, of) = (step.index + 1, view.steps.len());
             format!("{phase}, step {} ({number} of {of}), {stage}", step.name)
         }
-        Phase::Offlining { offline } => format!("{phase} {}, {stage}", words::side(offline.side)),
+        Phase::Offlining { offline } => format!("{phase} {}, {stage}", words::role(offline.role)),
         _ => format!("{phase}, {stage}"),
     }
 }

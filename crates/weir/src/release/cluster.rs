@@ -113,8 +113,8 @@ fn state(status: &Value) -> (State, Option<String>) {
 /// What can be shown of an object that cannot be read.
 fn unread(key: &ReleaseKey, object: &Value, state: State, waiting_for: &str) -> View {
     let spec = &object["spec"];
-    let version = |side: &str| {
-        let service = text(&spec[side]["service"]["name"], "?").to_owned();
+    let version = |role: &str| {
+        let service = text(&spec[role]["service"]["name"], "?").to_owned();
         VersionView { service, workload: None }
     };
     let routes = spec["routes"].as_array().into_iter().flatten();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ratatui::text::Span;
+use weir_model::Role;
 use weir_release::{
-    spec::Side,
     state::{BakeState, OfflineStage, OfflineState, Phase, StepStage, StepState},
     text::{self, count},
     view::{Figures, StepView, VersionView, View},
@@ -42,7 +42,7 @@ pub(super) fn reached(phase: &Phase) -> Reached {
     match phase {
         Phase::Running { step } => Reached::At(step.index),
         Phase::Promoting | Phase::Completed { .. } => Reached::All,
-        Phase::Offlining { offline } if offline.side == Side::Stable => Reached::All,
+        Phase::Offlining { offline } if offline.role == Role::Stable => Reached::All,
         _ => Reached::None,
     }
 }
@@ -71,11 +71,11 @@ pub(super) fn header(view: &View, now: Timestamp) -> Text {
 }
 
 /// A version in two lines: who it is, and what it does.
-pub(super) fn version(view: &View, side: Side) -> [Text; 2] {
-    let (version, figures) = of_side(view, side);
+pub(super) fn version(view: &View, role: Role) -> [Text; 2] {
+    let (version, figures) = of_role(view, role);
     let workload = version.workload.as_ref().map(|workload| format!("  {workload}")).unwrap_or_default();
     let mut who =
-        vec![strong(weight(view, side)), plain(format!("  {:<6}  {}", side.as_str(), version.service))];
+        vec![strong(weight(view, role)), plain(format!("  {:<6}  {}", role.as_str(), version.service))];
     who.push(plain(workload));
     if let Some(figures) = figures {
         who.push(plain("  "));
@@ -86,16 +86,16 @@ pub(super) fn version(view: &View, side: Side) -> [Text; 2] {
 }
 
 /// A version in one line, for small screens.
-pub(super) fn short_version(view: &View, side: Side, width: usize) -> Text {
-    let line = one_line(view, side, ready);
+pub(super) fn short_version(view: &View, role: Role, width: usize) -> Text {
+    let line = one_line(view, role, ready);
     let shorter = |figures: &Figures| plain(pods(figures));
-    if line.width() <= width { line } else { one_line(view, side, shorter) }
+    if line.width() <= width { line } else { one_line(view, role, shorter) }
 }
 
-fn one_line(view: &View, side: Side, ready: fn(&Figures) -> Span<'static>) -> Text {
-    let (version, figures) = of_side(view, side);
+fn one_line(view: &View, role: Role, ready: fn(&Figures) -> Span<'static>) -> Text {
+    let (version, figures) = of_role(view, role);
     let name = version.service.split(':').next().unwrap_or_default();
-    let mut spans = vec![strong(weight(view, side)), plain(format!(" {:<6} {name}", side.as_str()))];
+    let mut spans = vec![strong(weight(view, role)), plain(format!(" {:<6} {name}", role.as_str()))];
     match figures {
         Some(figures) => {
             spans.push(plain("  "));
@@ -109,17 +109,17 @@ fn one_line(view: &View, side: Side, ready: fn(&Figures) -> Span<'static>) -> Te
     Text::from(spans)
 }
 
-fn of_side(view: &View, side: Side) -> (&VersionView, Option<&Figures>) {
+fn of_role(view: &View, role: Role) -> (&VersionView, Option<&Figures>) {
     let live = view.live.as_ref();
-    match side {
-        Side::Stable => (&view.stable, live.map(|live| &live.stable)),
-        Side::Canary => (&view.canary, live.map(|live| &live.canary)),
+    match role {
+        Role::Stable => (&view.stable, live.map(|live| &live.stable)),
+        Role::Canary => (&view.canary, live.map(|live| &live.canary)),
     }
 }
 
-/// The share of a side, six characters wide or more.
-fn weight(view: &View, side: Side) -> String {
-    let weight = view.state.routing.as_ref().map(|routing| routing.split.weight(side).to_string());
+/// The share of a version, six characters wide or more.
+fn weight(view: &View, role: Role) -> String {
+    let weight = view.state.routing.as_ref().map(|routing| routing.split.weight(role).to_string());
     format!("{:>6}", weight.unwrap_or_else(|| "-".into()))
 }
 
@@ -278,7 +278,7 @@ fn baked(step: &StepView, bake: &BakeState) -> f64 {
 
 /// The way offline with what is done: `stable: ✓ hold > in flight 12s · verify zero`.
 pub(super) fn offline(offline: &OfflineState) -> Text {
-    let mut spans = vec![plain(format!("{}: ", offline.side.as_str()))];
+    let mut spans = vec![plain(format!("{}: ", offline.role.as_str()))];
     for stage in OFFLINE {
         let word = word(stage);
         spans.push(match stage.cmp(&offline.state) {

@@ -1,7 +1,8 @@
 //! A release on one page: routes, versions, steps, evidence, what it waits for.
 
 use jiff::Timestamp;
-use weir_release::{spec::Side, state::Phase, view::View};
+use weir_model::Role;
+use weir_release::{state::Phase, view::View};
 
 use super::{
     desk::Found,
@@ -51,8 +52,8 @@ fn versions(view: &View) -> Vec<Text> {
         line.spans.insert(0, plain(sign));
         line
     };
-    let [stable, stable_does] = parts::version(view, Side::Stable);
-    let [canary, canary_does] = parts::version(view, Side::Canary);
+    let [stable, stable_does] = parts::version(view, Role::Stable);
+    let [canary, canary_does] = parts::version(view, Role::Canary);
     vec![
         branch(stable, "├─"),
         branch(stable_does, "│                 "),

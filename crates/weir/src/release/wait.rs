@@ -5,7 +5,8 @@ use std::{process::ExitCode, str::FromStr, time::Duration};
 use clap::Args;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use weir_release::{spec::Side, state::Phase, text, view::View};
+use weir_model::Role;
+use weir_release::{state::Phase, text, view::View};
 
 use super::{
     change::{Change, line, place},
@@ -155,7 +156,7 @@ impl Goal {
         let phase = &view.state.phase;
         let goes_back = match phase {
             Phase::Aborting { .. } | Phase::RolledBack { .. } => true,
-            Phase::Offlining { offline } => offline.side == Side::Canary,
+            Phase::Offlining { offline } => offline.role == Role::Canary,
             _ => false,
         };
         let (reached, closed) = match self {
@@ -179,7 +180,7 @@ fn is_at(view: &View, name: &str) -> bool {
     match &view.state.phase {
         Phase::Running { step } => index_of(view, name).is_some_and(|index| step.index >= index),
         Phase::Promoting | Phase::Completed { .. } => true,
-        Phase::Offlining { offline } => offline.side == Side::Stable,
+        Phase::Offlining { offline } => offline.role == Role::Stable,
         _ => false,
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use weir_model::Role;
 use weir_release::{
-    spec::Side,
     state::{AbortStage, HoldReason, OfflineStage, Phase, StepStage},
     text,
     view::View,
@@ -116,11 +116,11 @@ pub(super) fn offline_stage(stage: OfflineStage) -> &'static str {
     }
 }
 
-/// The word for a side, as the release machine's own sentences have it.
-pub(super) fn side(side: Side) -> &'static str {
-    match side {
-        Side::Stable => "the old version",
-        Side::Canary => "the new version",
+/// The words for a version, as the release machine's own sentences have it.
+pub(super) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Stable => "the old version",
+        Role::Canary => "the new version",
     }
 }
 

@@ -9,12 +9,12 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use weir_cluster::{Inquiries, about};
-use weir_model::ReleaseKey;
+use weir_model::{ReleaseKey, Role};
 use weir_proxy::Proxy;
 use weir_release::{
     Keeper,
     action::Action,
-    spec::{Side, Spec},
+    spec::Spec,
     state::{Phase, State},
     verb::Request,
     view::{Meter, View},
@@ -126,8 +126,8 @@ impl Desk {
             self.proxy.apply(&source.translate());
         }
         let transition = next.plan.report.transition;
-        if let (Some(hook), Some(side)) = (&self.hook, went_offline(&phase_before, &next.plan.next.phase)) {
-            hook.offline(key, spec, side);
+        if let (Some(hook), Some(role)) = (&self.hook, went_offline(&phase_before, &next.plan.next.phase)) {
+            hook.offline(key, spec, role);
         }
         if transition && is_another_attempt(state_before, &next.plan.next) {
             self.inquiries.forget(key);
@@ -174,10 +174,10 @@ impl Desk {
 }
 
 /// Which version has just gone offline.
-fn went_offline(before: &Phase, now: &Phase) -> Option<Side> {
+fn went_offline(before: &Phase, now: &Phase) -> Option<Role> {
     match (before, now) {
         (Phase::Offlining { offline }, Phase::Completed { .. } | Phase::RolledBack { .. }) => {
-            Some(offline.side)
+            Some(offline.role)
         }
         _ => None,
     }

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use weir_model::ReleaseKey;
-use weir_release::spec::{Side, Spec};
+use weir_model::{ReleaseKey, Role};
+use weir_release::spec::Spec;
 
 /// The program.
 #[derive(Clone, Debug)]
@@ -13,13 +13,13 @@ pub(crate) struct Hook(pub(crate) String);
 
 impl Hook {
     /// Starts the program; what it prints goes to the log, and nobody waits for it.
-    pub(crate) fn offline(&self, key: &ReleaseKey, spec: &Spec, side: Side) {
-        let service = &spec.version(side).service;
+    pub(crate) fn offline(&self, key: &ReleaseKey, spec: &Spec, role: Role) {
+        let service = &spec.version(role).service;
         let mut command = Command::new(&self.0);
         command
             .env("WEIR_NAMESPACE", &*key.namespace)
             .env("WEIR_RELEASE", &*key.name)
-            .env("WEIR_VERSION", side.as_str())
+            .env("WEIR_VERSION", role.as_str())
             .env("WEIR_SERVICE", &*service.service)
             .stdin(Stdio::null());
         let hook = self.0.clone();

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use weir_model::{BackendKey, ReleaseKey};
+use weir_model::{BackendKey, ReleaseKey, Role};
 use weir_proxy::Proxy;
 use weir_release::{
     observation::{Lookup, Observation, Version},
-    spec::{Side, Spec},
+    spec::Spec,
     state::State,
 };
 use weir_translate::Translator;
@@ -28,8 +28,8 @@ pub(super) fn observe(
     let reading =
         readings.iter().find(|reading| *reading.namespace == *key.namespace && *reading.name == *key.name);
     let mut seen = weir_release::observation::Proxy::new(boot, proxy.uptime(), attempt, reading);
-    for side in [Side::Stable, Side::Canary] {
-        seen.seen_mut(side).sent = sent(proxy, &spec.version(side).service);
+    for role in Role::ALL {
+        seen.seen_mut(role).sent = sent(proxy, &spec.version(role).service);
     }
     Observation {
         routes: translator.overlaid(key).routes(translator.release_in_the_way(key)),

@@ -1,6 +1,6 @@
 use weir_model::{BackendKey, HostName, PortRef, Role, Split};
 use weir_release::{
-    spec::{Side, Weight},
+    spec::Weight,
     state::{Attempt, Division, Phase, Routing},
 };
 
@@ -138,7 +138,7 @@ fn a_later_release_goes_on_where_an_older_one_ended() {
     assert_eq!(translator.release_in_the_way(&key("two")), Some(&key("one")));
     assert_eq!(translator.release_in_the_way(&key("one")), None);
     let at = "2026-01-01T00:00:00Z".parse().unwrap();
-    let only = Division::Only { side: Side::Canary, close: false };
+    let only = Division::Only { role: Role::Canary, close: false };
     translator.set_release_state(&key("one"), routed(Phase::Completed { at }, only));
     translator.set_release_state(&key("two"), routed(Phase::Pending, twentieth()));
     translator.translate();

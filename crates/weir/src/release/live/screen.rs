@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use ratatui::{Frame, layout::Rect, widgets::Paragraph};
+use weir_model::Role;
 use weir_release::{
-    spec::Side,
     state::Phase,
     view::{Live, View},
 };
@@ -247,13 +247,13 @@ fn versions(view: &View, room: Room, width: usize) -> Vec<Text> {
     if room.details() {
         lines.extend(view.routes.iter().map(|route| plain(format!("route {route}")).into()));
     }
-    for side in [Side::Stable, Side::Canary] {
+    for role in Role::ALL {
         if room.wide() {
-            let [who, mut does] = parts::version(view, side);
+            let [who, mut does] = parts::version(view, role);
             does.spans.insert(0, plain(" ".repeat(16)));
             lines.extend([who, does]);
         } else {
-            lines.push(parts::short_version(view, side, width));
+            lines.push(parts::short_version(view, role, width));
         }
     }
     if let Some(mut proxies) = parts::proxies(view).filter(|_| room.details()) {
