@@ -20,6 +20,7 @@ pub mod spec;
 pub mod state;
 pub mod stats;
 pub mod text;
+mod thresholds;
 pub mod verb;
 pub mod view;
 
@@ -28,3 +29,4 @@ pub use keeper::{Keeper, Next};
 pub use overlay::{overlap, overlay};
 
 pub use plan::{Plan, Report, plan};
+pub use thresholds::{FailAt, Thresholds};

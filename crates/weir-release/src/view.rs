@@ -12,10 +12,8 @@ use crate::{
     state::State,
     stats::{Histogram, RatioInterval},
     text,
+    thresholds::{PASS, Thresholds},
 };
-
-/// How sure a shown interval is.
-const SURE: f64 = 0.05;
 
 /// A release as it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +41,9 @@ pub struct View {
     /// Errors of the new version against those of the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio: Option<RatioInterval>,
+    /// Where the evidence convinces.
+    #[serde(default)]
+    pub thresholds: Thresholds,
     /// What goes on right now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
@@ -167,7 +168,8 @@ impl View {
             waiting_for: waiting_for.to_owned(),
             weight,
             refusals: Vec::new(),
-            ratio: state.evidence.as_ref().map(|evidence| evidence.errors.interval(SURE)),
+            ratio: state.evidence.as_ref().map(|evidence| evidence.errors.interval(PASS)),
+            thresholds: Thresholds::of(&spec.analysis),
             live: None,
             state: state.clone(),
         }

@@ -8,17 +8,11 @@ use crate::{
     observation::Sample,
     spec::{Errors, Guardrail, OnFailure, Watch},
     state::{Division, HoldReason, OfflineStage, Phase, StepStage},
-    stats::{Family, RatioInterval, Scenario, Verdict, threshold},
+    stats::{RatioInterval, Scenario, Verdict, threshold},
     text,
+    thresholds::{FailAt, PASS, Thresholds},
 };
 
-/// From this ratio of error rates on a new version counts as harmful: evidence against it is evidence of
-/// health.
-const HARMFUL: f64 = 2.0;
-/// How sure that evidence has to be.
-const PASS: f64 = 0.05;
-/// The part of a false alarm's chance that the limit of errors has; the comparison has the rest.
-const BY_LIMIT: f64 = 0.1;
 /// How sure the checks of the comparison itself have to be before they hold a release.
 const CHECK: f64 = 0.001;
 
@@ -90,7 +84,8 @@ impl Planner<'_> {
         match &guardrail.watch {
             Watch::Errors(errors) => self.errors(errors, evidence),
             Watch::Latency(_) => {
-                let slow = evidence.slow.as_ref().filter(|slow| slow.ln_evidence() >= self.fail_at())?;
+                let slow =
+                    evidence.slow.as_ref().filter(|slow| slow.ln_evidence() >= self.fail_at().guardrail)?;
                 let worst = slow
                     .tails()
                     .iter()
@@ -123,8 +118,9 @@ impl Planner<'_> {
         if canary.errors < errors.min_errors {
             return None;
         }
+        let fail_at = self.fail_at();
         let rate = |requests: u64, errors: u64| 100.0 * ratio(errors, requests);
-        if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= self.fail_by_limit_at() {
+        if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= fail_at.limit {
             return Some(format!(
                 "{} of {} of the new version failed ({:.2} %), which is more than {:.2} %",
                 canary.errors,
@@ -134,7 +130,7 @@ impl Planner<'_> {
             ));
         }
         if evidence.compared.canary.errors < errors.min_errors
-            || evidence.errors.ln_evidence_worse_than(errors.tolerated) < self.fail_by_comparison_at()
+            || evidence.errors.ln_evidence_worse_than(errors.tolerated) < fail_at.comparison
         {
             return None;
         }
@@ -151,42 +147,23 @@ impl Planner<'_> {
         ))
     }
 
-    /// The evidence, in nats, at which a guardrail fails: the chance of a false alarm is divided among those
-    /// that compute with it.
-    fn fail_at(&self) -> f64 {
-        let computes =
-            |guardrail: &&Guardrail| matches!(guardrail.watch, Watch::Errors(_) | Watch::Latency(_));
-        let guardrails = self.spec.analysis.guardrails.iter().filter(computes).count();
-        let guardrails = u32::try_from(guardrails).unwrap_or(u32::MAX);
-        Family { alpha: self.spec.analysis.false_abort, guardrails }.threshold()
-    }
-
-    /// The same for the comparison of errors, which has most of what errors have.
-    fn fail_by_comparison_at(&self) -> f64 {
-        self.fail_at() - (1.0 - BY_LIMIT).ln()
-    }
-
-    /// The same for the limit of errors. Where it fails, it fails by far: it needs little.
-    fn fail_by_limit_at(&self) -> f64 {
-        self.fail_at() - BY_LIMIT.ln()
+    fn fail_at(&self) -> FailAt {
+        FailAt::of(&self.spec.analysis)
     }
 
     /// What the evidence on errors says.
     pub(super) fn verdict(&self) -> Verdict {
         let Some(evidence) = &self.next.evidence else { return Verdict::Inconclusive };
-        let errors = self.spec.analysis.guardrails.iter().find_map(|guardrail| match &guardrail.watch {
-            Watch::Errors(errors) => Some(errors),
-            _ => None,
-        });
-        let Some(errors) = errors else { return Verdict::Successful };
+        let Some(errors) = self.spec.analysis.errors() else { return Verdict::Successful };
+        let Thresholds { harmful, pass_at, .. } = Thresholds::default();
         // Without any error there is nothing to compare: then enough requests say enough.
         let below = evidence.absolute.ln_evidence_below(errors.absolute_max.share());
-        if evidence.canary.errors == 0 && below >= threshold(PASS) {
+        if evidence.canary.errors == 0 && below >= pass_at {
             return Verdict::Successful;
         }
         let worse = evidence.errors.ln_evidence_worse_than(errors.tolerated);
-        let better = evidence.errors.ln_evidence_better_than(HARMFUL);
-        Verdict::of(worse, self.fail_by_comparison_at(), better, threshold(PASS))
+        let better = evidence.errors.ln_evidence_better_than(harmful);
+        Verdict::of(worse, self.fail_at().comparison, better, pass_at)
     }
 
     /// How long it takes until the evidence can say yes, at the rate of now.
@@ -199,7 +176,8 @@ impl Planner<'_> {
             ratio: 1.0,
             share: self.next.routing.as_ref()?.split.weight(Role::Canary).share(),
         };
-        let missing = scenario.requests_to_pass(HARMFUL, PASS) - as_float(new.requests);
+        let Thresholds { harmful, pass_at, .. } = Thresholds::default();
+        let missing = scenario.requests_to_pass(harmful, pass_at) - as_float(new.requests);
         let seconds = step.elapsed.as_secs_f64();
         let rate = as_float(new.requests) / seconds.max(1.0);
         (missing > 0.0 && rate > 0.0).then(|| {

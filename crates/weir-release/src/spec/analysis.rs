@@ -101,6 +101,18 @@ pub enum OnInconclusive {
     Hold,
 }
 
+// === impl Analysis ===
+
+impl Analysis {
+    /// What is asked of errors, if anything is.
+    pub fn errors(&self) -> Option<&Errors> {
+        self.guardrails.iter().find_map(|guardrail| match &guardrail.watch {
+            Watch::Errors(errors) => Some(errors),
+            _ => None,
+        })
+    }
+}
+
 // === impl Absolute ===
 
 impl Absolute {

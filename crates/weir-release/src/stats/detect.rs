@@ -18,8 +18,6 @@
 
 use std::time::Duration;
 
-use super::levels::threshold;
-
 /// What is supposed about a release, to tell what its error guardrail would find.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scenario {
@@ -40,21 +38,21 @@ const BETTER: f64 = 7.0;
 // === impl Scenario ===
 
 impl Scenario {
-    /// Canary requests until "at most `tolerated` times as bad" is refuted at level `alpha`, in the median;
+    /// Canary requests until "at most `tolerated` times as bad" is refuted with `fail_at` nats, in the median;
     /// infinite if the canary is not worse than that, or never fails.
-    pub fn requests_to_fail(&self, tolerated: f64, alpha: f64) -> f64 {
+    pub fn requests_to_fail(&self, tolerated: f64, fail_at: f64) -> f64 {
         if self.ratio > tolerated {
-            self.requests(tolerated, threshold(alpha) + (WORSE / 2.0).ln())
+            self.requests(tolerated, fail_at + (WORSE / 2.0).ln())
         } else {
             f64::INFINITY
         }
     }
 
-    /// Canary requests until "at least `harmful` times as bad" is refuted at level `beta`, in the median;
+    /// Canary requests until "at least `harmful` times as bad" is refuted with `pass_at` nats, in the median;
     /// infinite if the canary is as bad as that, or nothing ever fails.
-    pub fn requests_to_pass(&self, harmful: f64, beta: f64) -> f64 {
+    pub fn requests_to_pass(&self, harmful: f64, pass_at: f64) -> f64 {
         if self.ratio < harmful {
-            self.requests(harmful, threshold(beta) + (BETTER / 2.0).ln())
+            self.requests(harmful, pass_at + (BETTER / 2.0).ln())
         } else {
             f64::INFINITY
         }
@@ -82,7 +80,7 @@ impl Scenario {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::threshold, *};
 
     /// Simulated medians of canary requests until failure: stable's rate, ratio, requests; α = 1 %, w = 10 %.
     const TO_FAIL: [(f64, f64, f64); 14] = [
@@ -105,7 +103,7 @@ mod tests {
     #[test]
     fn agrees_with_simulations_of_failures_within_a_quarter() {
         for (base_rate, ratio, simulated) in TO_FAIL {
-            let estimate = Scenario { base_rate, ratio, share: 0.1 }.requests_to_fail(1.0, 0.01);
+            let estimate = Scenario { base_rate, ratio, share: 0.1 }.requests_to_fail(1.0, threshold(0.01));
             check_factor(base_rate, ratio, estimate / simulated, 1.25);
         }
     }
@@ -113,7 +111,8 @@ mod tests {
     #[test]
     fn agrees_with_simulations_of_passes_within_a_third() {
         for (base_rate, simulated) in [(0.01, 1.1e3), (0.001, 11.7e3), (0.0001, 107e3)] {
-            let estimate = Scenario { base_rate, ratio: 1.0, share: 0.1 }.requests_to_pass(2.0, 0.05);
+            let estimate =
+                Scenario { base_rate, ratio: 1.0, share: 0.1 }.requests_to_pass(2.0, threshold(0.05));
             check_factor(base_rate, 1.0, estimate / simulated, 1.33);
         }
     }

@@ -12,6 +12,7 @@ use weir_crd::{
 };
 use weir_model::ReleaseKey;
 use weir_release::{
+    Thresholds,
     spec::Spec,
     state::State,
     view::{Live, VersionView, View},
@@ -129,6 +130,7 @@ fn unread(key: &ReleaseKey, object: &Value, state: State, waiting_for: &str) -> 
         weight: text(&object["status"]["weight"], "as the routes say").to_owned(),
         refusals: Vec::new(),
         ratio: None,
+        thresholds: Thresholds::default(),
         live: None,
         state,
     }

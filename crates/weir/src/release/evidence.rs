@@ -1,10 +1,11 @@
 //! What is known of the new version, in bars and words.
 
 use weir_release::{
+    Thresholds,
     evidence::Evidence,
-    spec::{Guardrail, OnFailure, Spec, Watch},
+    spec::{Guardrail, OnFailure, Watch},
     state::{HoldReason, State},
-    stats::{Bucket, Counts, Family, RatioInterval, SlowTail, Verdict, threshold},
+    stats::{Bucket, Counts, RatioInterval, SlowTail, Verdict},
 };
 
 use super::{
@@ -13,12 +14,6 @@ use super::{
     words,
 };
 
-/// From this ratio of error rates on a new version counts as harmful, and how sure it has to be that it is not.
-/// The release machine has the same.
-const HARMFUL: f64 = 2.0;
-const PASS: f64 = 0.05;
-/// What the comparison has of the chance of a false alarm that errors have; the limit has the rest. The same.
-const COMPARISON: f64 = 0.9;
 /// What the scale of ratios ends with, on both sides of 1.
 const SCALE: f64 = 10.0;
 /// Bars of evidence.
@@ -55,13 +50,14 @@ impl Errors {
     /// What is known, once something is.
     pub(super) fn of(found: &Found) -> Option<Self> {
         let evidence = found.view.state.evidence.as_ref()?;
-        let tolerated = found.spec.as_ref().and_then(tolerated).unwrap_or(1.0);
+        let Thresholds { harmful, pass_at, fail } = found.view.thresholds;
         Some(Self {
-            worse: evidence.errors.ln_evidence_worse_than(tolerated),
-            fail_at: found.spec.as_ref().map(fail_at),
-            better: evidence.errors.ln_evidence_better_than(HARMFUL),
-            pass_at: threshold(PASS),
-            ratio: found.view.ratio.unwrap_or_else(|| evidence.errors.interval(PASS)),
+            worse: evidence.errors.ln_evidence_worse_than(fail.map_or(1.0, |fail| fail.tolerated)),
+            fail_at: fail.map(|fail| fail.comparison),
+            better: evidence.errors.ln_evidence_better_than(harmful),
+            pass_at,
+            // Only a release whose manifest cannot be read is shown without it.
+            ratio: found.view.ratio.unwrap_or_else(|| evidence.errors.interval((-pass_at).exp())),
             compared: evidence.compared,
         })
     }
@@ -148,35 +144,11 @@ impl Errors {
     }
 }
 
-/// Where the comparison of errors convinces.
-fn fail_at(spec: &Spec) -> f64 {
-    threshold(level(&family(spec)))
-}
-
-/// The chance of a false alarm that the comparison of errors has.
-pub(super) fn level(family: &Family) -> f64 {
-    family.level() * COMPARISON
-}
-
-/// The guardrails that share the chance of a false alarm: those that compute with it.
-pub(super) fn family(spec: &Spec) -> Family {
-    let computes = |rail: &&Guardrail| matches!(rail.watch, Watch::Errors(_) | Watch::Latency(_));
-    let guardrails = spec.analysis.guardrails.iter().filter(computes).count();
-    Family { alpha: spec.analysis.false_abort, guardrails: u32::try_from(guardrails).unwrap_or(u32::MAX) }
-}
-
-fn tolerated(spec: &Spec) -> Option<f64> {
-    spec.analysis.guardrails.iter().find_map(|guardrail| match &guardrail.watch {
-        Watch::Errors(errors) => Some(errors.tolerated),
-        _ => None,
-    })
-}
-
 /// All guardrails, as far as they are known.
 pub(super) fn rails(found: &Found) -> Vec<Rail> {
     let state = &found.view.state;
     match &found.spec {
-        Some(spec) => spec.analysis.guardrails.iter().map(|rail| judged(found, spec, rail)).collect(),
+        Some(spec) => spec.analysis.guardrails.iter().map(|rail| judged(found, rail)).collect(),
         None => state.evidence.iter().flat_map(|evidence| unspecified(found, evidence)).collect(),
     }
 }
@@ -184,11 +156,11 @@ pub(super) fn rails(found: &Found) -> Vec<Rail> {
 /// Without a spec only what there is evidence of is known.
 fn unspecified(found: &Found, evidence: &Evidence) -> Vec<Rail> {
     let mut rails = vec![errors_rail("errors", found, evidence, None)];
-    rails.extend(evidence.slow.as_ref().map(|slow| slow_rail("slow", slow, None)));
+    rails.extend(evidence.slow.as_ref().map(|slow| slow_rail("slow", slow, slow_fails_at(found))));
     rails
 }
 
-fn judged(found: &Found, spec: &Spec, guardrail: &Guardrail) -> Rail {
+fn judged(found: &Found, guardrail: &Guardrail) -> Rail {
     let (name, state) = (&*guardrail.name, &found.view.state);
     let evidence = state.evidence.as_ref();
     let nothing = || Rail {
@@ -203,7 +175,7 @@ fn judged(found: &Found, spec: &Spec, guardrail: &Guardrail) -> Rail {
         }
         Watch::Latency(_) => {
             let slow = evidence.and_then(|evidence| evidence.slow.as_ref());
-            slow.map_or_else(nothing, |slow| slow_rail(name, slow, Some(family(spec).threshold())))
+            slow.map_or_else(nothing, |slow| slow_rail(name, slow, slow_fails_at(found)))
         }
         Watch::Pods(pods) => fine(
             name,
@@ -250,6 +222,10 @@ fn errors_rail(name: &str, found: &Found, evidence: &Evidence, limit: Option<f64
         verdict: Errors::of(found).map_or(Verdict::Inconclusive, |errors| errors.verdict()),
         sentence: format!("new {}, old {}{limit}", rate(canary), rate(stable)),
     }
+}
+
+fn slow_fails_at(found: &Found) -> Option<f64> {
+    found.view.thresholds.fail.map(|fail| fail.guardrail)
 }
 
 fn slow_rail(name: &str, slow: &SlowTail, fail_at: Option<f64>) -> Rail {

@@ -366,7 +366,7 @@ fn failures_are_found_as_soon_as_expected() {
         let found = median_requests(base_rate * ratio, base_rate, convinced);
         let name = format!("{base_rate} × {ratio}");
         check_factor(&name, found, wanted, 1.5);
-        let estimate = Scenario { base_rate, ratio, share: 0.1 }.requests_to_fail(1.0, 0.01);
+        let estimate = Scenario { base_rate, ratio, share: 0.1 }.requests_to_fail(1.0, threshold(0.01));
         check_factor(&name, found, estimate, 1.5);
     }
 }
@@ -385,7 +385,7 @@ fn health_is_shown_as_soon_as_expected() {
         let convinced = |test: &RateTest| test.ln_evidence_better_than(2.0) >= threshold(0.05);
         let found = median_requests(base_rate, base_rate, convinced);
         check_factor("pass", found, wanted, 1.5);
-        let estimate = Scenario { base_rate, ratio: 1.0, share: 0.1 }.requests_to_pass(2.0, 0.05);
+        let estimate = Scenario { base_rate, ratio: 1.0, share: 0.1 }.requests_to_pass(2.0, threshold(0.05));
         check_factor("estimate", found, estimate, 1.5);
     }
 }

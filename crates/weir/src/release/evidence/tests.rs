@@ -53,6 +53,9 @@ fn guardrails_are_told_with_and_without_the_spec() {
     let all = names(&found);
     assert_eq!(all[1], ("slow".into(), Verdict::Failed));
     assert_eq!(all[2], ("pods".into(), Verdict::Successful));
-    let without = Found { spec: None, ..found };
+    let without = Found { spec: None, ..found.clone() };
     assert_eq!(names(&without).len(), 1);
+    let errors = Errors::of(&without);
+    assert!(errors.as_ref().is_some_and(|errors| errors.fail_at.is_some()), "{errors:?}");
+    assert_eq!(errors, Errors::of(&found), "the view says where the evidence convinces");
 }

@@ -1,12 +1,9 @@
 //! How small a difference can be found.
 
-use weir_release::stats::Scenario;
+use weir_release::{Thresholds, stats::Scenario};
 
 use super::outline::Outline;
 
-/// From this ratio on a new version counts as harmful, and how sure it has to be that it is not.
-const HARMFUL: f64 = 2.0;
-const PASS: f64 = 0.05;
 /// Halvings of the range of ratios.
 const HALVINGS: usize = 50;
 
@@ -15,10 +12,10 @@ const HALVINGS: usize = 50;
 pub(super) fn smallest(outline: &Outline, errors: f64, share: f64, requests: f64) -> Option<f64> {
     let is_found = |ratio: f64| {
         let scenario = Scenario { base_rate: errors, ratio, share };
-        let enough = scenario.requests_to_fail(outline.tolerated, outline.level) <= requests;
+        let enough = scenario.requests_to_fail(outline.fail.tolerated, outline.fail.comparison) <= requests;
         enough && requests * errors * ratio >= as_float(outline.min_errors)
     };
-    let (mut low, mut high) = (outline.tolerated.ln(), (1.0 / errors).ln());
+    let (mut low, mut high) = (outline.fail.tolerated.ln(), (1.0 / errors).ln());
     if !is_found(high.exp()) {
         return None;
     }
@@ -29,10 +26,10 @@ pub(super) fn smallest(outline: &Outline, errors: f64, share: f64, requests: f64
     Some(high.exp())
 }
 
-/// How much of what it takes to show that a version which fails as often as the old one is not twice as bad, as a
-/// share.
-pub(super) fn towards_yes(errors: f64, share: f64, requests: f64) -> f64 {
-    requests / Scenario { base_rate: errors, ratio: 1.0, share }.requests_to_pass(HARMFUL, PASS)
+/// How much of what it takes to show that a version which fails as often as the old one is not harmful, as a share.
+pub(super) fn towards_yes(outline: &Outline, errors: f64, share: f64, requests: f64) -> f64 {
+    let Thresholds { harmful, pass_at, .. } = outline.thresholds;
+    requests / Scenario { base_rate: errors, ratio: 1.0, share }.requests_to_pass(harmful, pass_at)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^52")]

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use weir_release::{
-    spec::{OnInconclusive, Spec, Watch},
+    FailAt, Thresholds,
+    spec::{OnInconclusive, Spec},
     state::{Phase, StepStage},
     stats::Family,
     view::{StepView, View},
 };
 
-use super::super::{
-    evidence::{family, level},
-    pace,
-};
+use super::super::pace;
+
+/// What a release is judged by unless its manifest says otherwise.
+const USUAL: Family = Family { alpha: 0.01, guardrails: 1 };
 
 /// What a plan is made from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outline {
     pub(super) steps: Vec<Step>,
-    /// The chance of a false alarm that one test has.
-    pub(super) level: f64,
-    /// So many times the old version's errors are no worse.
-    pub(super) tolerated: f64,
+    /// Where the evidence passes a version, and where it fails it.
+    pub(super) thresholds: Thresholds,
+    pub(super) fail: FailAt,
     /// More of the new version's requests may not fail, whatever the old one does.
     pub(super) absolute: Option<f64>,
     /// Fewer clients with an error conclude nothing.
@@ -59,15 +59,12 @@ pub(super) struct Step {
 impl Outline {
     /// Everything is known.
     pub(super) fn of_spec(spec: &Spec) -> Self {
-        let errors = spec.analysis.guardrails.iter().find_map(|guardrail| match &guardrail.watch {
-            Watch::Errors(errors) => Some(errors),
-            _ => None,
-        });
+        let errors = spec.analysis.errors();
         let offline = &spec.offline;
         Self {
             steps: spec.steps.iter().map(of_step).collect(),
-            level: level(&family(spec)),
-            tolerated: errors.map_or(1.0, |errors| errors.tolerated),
+            thresholds: Thresholds::of(&spec.analysis),
+            fail: FailAt::of(&spec.analysis),
             absolute: errors.map(|errors| errors.absolute_max.share()),
             min_errors: errors.map_or(0, |errors| errors.min_errors),
             holds: spec.analysis.on_inconclusive == OnInconclusive::Hold,
@@ -84,8 +81,8 @@ impl Outline {
     pub(super) fn of_view(view: &View) -> Self {
         Self {
             steps: view.steps.iter().map(of_view).collect(),
-            level: level(&Family { alpha: 0.01, guardrails: 1 }),
-            tolerated: 1.0,
+            thresholds: view.thresholds,
+            fail: view.thresholds.fail.unwrap_or_else(|| FailAt::new(USUAL, 1.0)),
             absolute: None,
             min_errors: 0,
             holds: false,

@@ -57,7 +57,7 @@ fn more_requests_find_smaller_differences() {
     assert_eq!(found(1.0), None);
     let (few, many) = (found(2_000.0).unwrap(), found(200_000.0).unwrap());
     assert!(many < few && many > 1.0, "{many} {few}");
-    assert!(towards_yes(0.002, 0.2, 1e6) > 1.0 && towards_yes(0.002, 0.2, 10.0) < 0.1);
+    assert!(towards_yes(&outline, 0.002, 0.2, 1e6) > 1.0 && towards_yes(&outline, 0.002, 0.2, 10.0) < 0.1);
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn undecided(outline: &Outline, steps: &[(&Step, &Row)], traffic: Traffic) -> Op
     let mut names = Vec::new();
     for (step, row) in steps {
         if let Some(rps) = canary_rps(step, traffic).filter(|_| step.share < 1.0) {
-            yes += towards_yes(traffic.errors, step.share, rps * row.takes.as_secs_f64());
+            yes += towards_yes(outline, traffic.errors, step.share, rps * row.takes.as_secs_f64());
         }
         if yes < 1.0 {
             names.push(step.name.as_str());
