@@ -42,11 +42,7 @@ pub(super) struct Arguments {
 /// # Errors
 /// When the release is not there, or nobody answers.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (found, events) = runtime()?.block_on(async {
-        let (desk, found) = arguments.one.find().await?;
-        let events = desk.events(&found.key()).await?;
-        anyhow::Ok((found, events))
-    })?;
+    let (found, events) = runtime()?.block_on(arguments.one.story())?;
     print(&match arguments.output {
         Format::Text => unpainted(&describe(&found, &events, Timestamp::now())),
         Format::Json => format!("{:#}\n", json!({ "release": found.view, "events": events })),

@@ -9,7 +9,7 @@ use weir_release::view::View;
 use super::{
     change::place,
     describe::told,
-    desk::Told,
+    desk::{Found, Told},
     paint::{Text, plain, strong, unpainted},
     place::One,
     runtime,
@@ -37,11 +37,7 @@ pub(super) struct Arguments {
 /// # Errors
 /// When the release is not there, or nobody answers.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (view, events) = runtime()?.block_on(async {
-        let (desk, found) = arguments.one.find().await?;
-        let events = desk.events(&found.key()).await?;
-        anyhow::Ok((found.view, events))
-    })?;
+    let (Found { view, .. }, events) = runtime()?.block_on(arguments.one.story())?;
     print(&match arguments.output {
         Format::Text => unpainted(&history(&view, &events)),
         Format::Json => {

@@ -9,7 +9,7 @@ use weir_cluster::Cluster;
 use weir_model::ReleaseKey;
 
 use super::{
-    desk::{Desk, Found},
+    desk::{Desk, Found, Told},
     server::Server,
 };
 
@@ -114,6 +114,16 @@ impl One {
         let (desk, key) = self.open().await?;
         let found = desk.find(&key).await?;
         Ok((desk, found))
+    }
+
+    /// The release, as it is now, and what happened to it, the latest last.
+    ///
+    /// # Errors
+    /// When it is not there, or nobody answers.
+    pub(super) async fn story(&self) -> anyhow::Result<(Found, Vec<Told>)> {
+        let (desk, found) = self.find().await?;
+        let events = desk.events(&found.key()).await?;
+        Ok((found, events))
     }
 }
 

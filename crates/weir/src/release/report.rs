@@ -50,11 +50,7 @@ enum Form {
 /// # Errors
 /// When the release is not there, or nobody answers.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (found, events) = runtime()?.block_on(async {
-        let (desk, found) = arguments.one.find().await?;
-        let events = desk.events(&found.key()).await?;
-        anyhow::Ok((found, events))
-    })?;
+    let (found, events) = runtime()?.block_on(arguments.one.story())?;
     let now = Timestamp::now();
     print(&match arguments.output {
         Form::Md => markdown(&found, &events, now),
