@@ -68,6 +68,12 @@ mod tests {
         fn every_duration_has_a_bin(seconds: u64, nanos in 0..1_000_000_000_u32) {
             prop_assert!(bin_of(Duration::new(seconds, nanos)) < BINS);
         }
+
+        #[test]
+        fn longer_is_in_no_earlier_bin(one in 0..200_000_000_000_u64, other in 0..200_000_000_000_u64) {
+            let [shorter, longer] = [one.min(other), one.max(other)].map(Duration::from_nanos);
+            prop_assert!(bin_of(shorter) <= bin_of(longer));
+        }
     }
 
     #[test]
@@ -77,14 +83,22 @@ mod tests {
             let before = bound.saturating_sub(NANO);
             assert_eq!((bin_of(before), bin_of(bound)), (bin, bin + 1), "{bound:?}");
             let next = bound_of(bin + 1);
-            assert!(bin == BINS - 2 || next.as_secs_f64() <= 1.125 * bound.as_secs_f64(), "{bound:?}");
+            assert!(
+                bin == BINS - 2 || next.as_secs_f64() <= 1.125 * bound.as_secs_f64(),
+                "{bound:?} {next:?}"
+            );
+            assert!(bound < next);
         }
     }
 
     #[test]
     fn the_range_is_from_65_microseconds_to_137_seconds() {
+        assert_eq!(BINS, 170);
         assert_eq!(bound_of(0), Duration::from_nanos(65_536));
         assert_eq!(bound_of(BINS - 2), Duration::from_nanos(1 << 37));
+        for beyond in [BINS - 1, BINS, usize::MAX] {
+            assert_eq!(bound_of(beyond), Duration::MAX);
+        }
         assert_eq!((bin_of(Duration::ZERO), bin_of(Duration::MAX)), (0, BINS - 1));
     }
 }

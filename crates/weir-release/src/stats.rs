@@ -42,7 +42,7 @@ pub use self::{
     bucket::{Bucket, Counts, Filling},
     control::ControlTest,
     detect::Scenario,
-    histogram::{BINS, Histogram, bin_of, bound_of},
+    histogram::Histogram,
     latency::{LatencyWindow, SlowTail, Tail},
     levels::{Family, Verdict, threshold},
     rate::{RateTest, RatioInterval},

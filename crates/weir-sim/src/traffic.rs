@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use weir_release::stats::bin_of;
+use weir_model::duration_bins::bin_of;
 
 use crate::{
     chance::Chance,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use weir_model::duration_bins::{BINS, bin_of, bound_of};
+use weir_model::duration_bins::{BINS, bin_of, bound_of};
 
 use super::nats::real;
 

@@ -2,8 +2,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NANO: Duration = Duration::from_nanos(1);
-
 fn of(micros: &[u64]) -> Histogram {
     let mut histogram = Histogram::default();
     for micros in micros {
@@ -17,25 +15,6 @@ fn any_histogram() -> impl Strategy<Value = Histogram> {
 }
 
 proptest! {
-    #[test]
-    fn a_duration_lies_below_the_bound_of_its_bin_and_no_earlier_one(nanos in 0..200_000_000_000_u64) {
-        let duration = Duration::from_nanos(nanos);
-        let bin = bin_of(duration);
-        prop_assert!(duration < bound_of(bin));
-        prop_assert!(bin == 0 || duration >= bound_of(bin - 1));
-    }
-
-    #[test]
-    fn every_duration_has_a_bin(seconds: u64, nanos in 0..1_000_000_000_u32) {
-        prop_assert!(bin_of(Duration::new(seconds, nanos)) < BINS);
-    }
-
-    #[test]
-    fn longer_is_in_no_earlier_bin(one in 0..200_000_000_000_u64, other in 0..200_000_000_000_u64) {
-        let [shorter, longer] = [one.min(other), one.max(other)].map(Duration::from_nanos);
-        prop_assert!(bin_of(shorter) <= bin_of(longer));
-    }
-
     #[test]
     fn what_was_added_since_is_the_difference(before in any_histogram(), more in any_histogram()) {
         let mut after = before.clone();
@@ -69,28 +48,6 @@ proptest! {
         let json = serde_json::to_string(&histogram).unwrap();
         prop_assert_eq!(serde_json::from_str::<Histogram>(&json).unwrap(), histogram);
     }
-}
-
-#[test]
-fn bounds_and_bins_are_inverse_and_an_eighth_wide_at_most() {
-    for bin in 0..BINS - 1 {
-        let bound = bound_of(bin);
-        assert_eq!((bin_of(bound.saturating_sub(NANO)), bin_of(bound)), (bin, bin + 1), "{bound:?}");
-        let next = bound_of(bin + 1);
-        assert!(bin == BINS - 2 || next.as_secs_f64() <= 1.125 * bound.as_secs_f64(), "{bound:?} {next:?}");
-        assert!(bound < next);
-    }
-}
-
-#[test]
-fn the_range_is_from_65_microseconds_to_137_seconds() {
-    assert_eq!(BINS, 170);
-    assert_eq!(bound_of(0), Duration::from_nanos(65_536));
-    assert_eq!(bound_of(BINS - 2), Duration::from_nanos(1 << 37));
-    for beyond in [BINS - 1, BINS, usize::MAX] {
-        assert_eq!(bound_of(beyond), Duration::MAX);
-    }
-    assert_eq!((bin_of(Duration::ZERO), bin_of(Duration::MAX)), (0, BINS - 1));
 }
 
 #[test]

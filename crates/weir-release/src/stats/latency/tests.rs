@@ -26,7 +26,7 @@ fn window(rng: &mut fastrand::Rng, slowdown: f64, both: f64) -> LatencyWindow {
 
 fn at(micros: u64, count: u64) -> Histogram {
     let mut histogram = Histogram::default();
-    histogram.add_many(super::super::bin_of(Duration::from_micros(micros)), count);
+    histogram.add_many(weir_model::duration_bins::bin_of(Duration::from_micros(micros)), count);
     histogram
 }
 
