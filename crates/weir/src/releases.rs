@@ -28,7 +28,7 @@ use std::{
 use weir_cluster::Inquiries;
 use weir_proxy::Proxy;
 
-pub(crate) use board::{Ask, Board};
+pub(crate) use board::{Ask, Board, Told};
 use desk::Desk;
 pub(crate) use hook::Hook;
 pub(crate) use store::{States, Store};

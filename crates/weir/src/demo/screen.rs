@@ -9,8 +9,8 @@ use weir_release::{
     view::View,
 };
 
-use super::{record::Reading, story::Story, streams::Ended, table::as_f64, tale::Told};
-use crate::output;
+use super::{record::Reading, story::Story, streams::Ended, table::as_f64};
+use crate::{output, releases::Told};
 
 /// Where progress is shown.
 #[derive(Debug)]

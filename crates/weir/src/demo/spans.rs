@@ -7,7 +7,8 @@
 use jiff::Timestamp;
 use weir_release::view::StepView;
 
-use super::tale::{Moments, Tale, Told};
+use super::tale::{Moments, Tale};
+use crate::releases::Told;
 
 /// Such a time.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,10 +24,10 @@ use super::{
     screen::{Progress, Screen},
     story::Story,
     streams::{Ended, Streams},
-    tale::{Moments, Offline, Tale, Told},
+    tale::{Moments, Offline, Tale},
 };
 use crate::{
-    releases::{self, Board},
+    releases::{self, Board, Told},
     runtime::Runtime,
 };
 
@@ -129,7 +129,7 @@ impl Stage {
         while started.elapsed() < LONGEST && !course.is_over() {
             sleep(FRAME).await;
             let Some(view) = self.board.view(&self.key) else { continue };
-            course.events = self.events();
+            course.events = self.board.events(&self.key);
             progress.show(&view, &course.events, load.counters().read(), streams.read());
             course.look(view);
             if let Some(fault) = story.fault.filter(|_| course.is_time_for_fault()) {
@@ -140,18 +140,6 @@ impl Stage {
         }
         progress.leave(load.counters().read(), streams.read());
         course
-    }
-
-    fn events(&self) -> Vec<Told> {
-        let events = self.board.events(&self.key).into_iter();
-        events
-            .map(|told| Told {
-                at: told.at,
-                warning: told.warning,
-                reason: told.reason,
-                message: told.message,
-            })
-            .collect()
     }
 
     /// Stops the version that is offline, as `weir serve --on-offline` lets a program of the user's do, and lets

@@ -7,6 +7,7 @@ use weir_release::{
 };
 
 use super::{record::Record, story::Story, streams::Ended};
+use crate::releases::Told;
 
 /// What happened in a story.
 #[derive(Debug)]
@@ -37,18 +38,6 @@ pub(super) struct Offline {
     pub(super) connections: usize,
     /// Whether nobody listens there any more.
     pub(super) gone: bool,
-}
-
-/// Something that the release said.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) at: Timestamp,
-    /// Whether somebody should look.
-    pub(super) warning: bool,
-    /// One word.
-    pub(super) reason: &'static str,
-    /// A sentence.
-    pub(super) message: String,
 }
 
 /// What was done, and when.
