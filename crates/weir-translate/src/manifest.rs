@@ -20,6 +20,10 @@ use typed::Sink;
 pub struct Manifest {
     /// In the order of the text.
     pub objects: Vec<Object>,
+    /// The first line of the document that each of these stands in, from 1.
+    pub lines: Vec<usize>,
+    /// Objects that the text defines again, and the line of each. They have no effect.
+    pub repeated: Vec<(ObjectRef, usize)>,
     /// Unknown kinds, unknown fields, repeated objects.
     pub findings: Vec<Finding>,
 }
@@ -52,30 +56,44 @@ fn read_document(document: &Document<'_>, sink: &mut Sink) -> Result<(), Unreada
     if document.is_blank() {
         return Ok(());
     }
-    match document.read(typed::PeekSeed)? {
-        Some(peek) => document.read(typed::ObjectSeed { peek: &peek, sink }),
-        None => Ok(()),
+    if let Some(peek) = document.read(typed::PeekSeed)? {
+        document.read(typed::ObjectSeed { peek: &peek, sink })?;
     }
+    sink.lines.resize(sink.objects.len(), document.line());
+    Ok(())
 }
 
 fn deduplicate(sink: Sink) -> Manifest {
-    let Sink { objects, mut findings } = sink;
+    let Sink { objects, lines, findings } = sink;
+    let mut manifest = Manifest { findings, ..Manifest::default() };
     let mut seen = BTreeSet::new();
-    let keep = |object: &Object| {
-        let first = seen.insert(object.id());
-        if !first {
-            findings.push(duplicate(object.id()));
+    for (object, line) in objects.into_iter().zip(lines) {
+        if seen.insert(object.id()) {
+            manifest.objects.push(object);
+            manifest.lines.push(line);
+        } else {
+            manifest.findings.push(duplicate(object.id()));
+            manifest.repeated.push((object.id(), line));
         }
-        first
-    };
-    let objects = objects.into_iter().filter(keep).collect();
-    Manifest { objects, findings }
+    }
+    manifest
 }
 
 /// The finding for an object that is defined a second time.
 pub fn duplicate(id: ObjectRef) -> Finding {
     let message = format!("{id} is defined twice; the first definition is served. Remove one of them.");
     Finding::new(Code::DuplicateObject, id, "metadata.name", message)
+}
+
+// === impl Manifest ===
+
+impl Manifest {
+    /// The lines where an object is defined, in the order of the text. Looks at every object.
+    pub fn lines_of<'a>(&'a self, id: &'a ObjectRef) -> impl Iterator<Item = usize> {
+        let objects = self.objects.iter().zip(&self.lines).filter(move |(object, _)| object.id() == *id);
+        let repeated = self.repeated.iter().filter(move |(again, _)| again == id);
+        objects.map(|(_, line)| *line).chain(repeated.map(|(_, line)| *line))
+    }
 }
 
 #[cfg(test)]

@@ -162,6 +162,11 @@ impl Source {
         findings
     }
 
+    /// Every place where an object is defined, as `FILE:LINE`; the first is in force.
+    pub(crate) fn places(&self, id: &ObjectRef) -> Vec<String> {
+        self.catalogue.places(id)
+    }
+
     /// The objects in force.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.catalogue.objects()

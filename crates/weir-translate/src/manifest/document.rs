@@ -36,10 +36,21 @@ fn is_marker(line: &str) -> bool {
 impl<'t> Document<'t> {
     /// Whether it holds nothing but comments and its marker.
     pub(super) fn is_blank(&self) -> bool {
-        self.text.trim_start_matches('\u{feff}').lines().all(|line| {
+        self.blank_lines() == self.text.lines().count()
+    }
+
+    /// The line of the file that its content begins on, from 1.
+    pub(super) fn line(&self) -> usize {
+        self.offset + self.blank_lines() + 1
+    }
+
+    /// The lines in front of its content.
+    fn blank_lines(&self) -> usize {
+        let is_blank = |line: &&str| {
             let line = line.trim();
             line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
-        })
+        };
+        self.text.trim_start_matches('\u{feff}').lines().take_while(is_blank).count()
     }
 
     /// Deserialises it, as JSON if it begins like an object of JSON.

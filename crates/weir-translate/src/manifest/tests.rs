@@ -57,6 +57,16 @@ fn positions_count_from_the_first_line_of_the_file() {
 }
 
 #[test]
+fn every_definition_has_a_line() {
+    let other = SERVICE.replace("name: a", "name: b");
+    let manifest = read(&format!("# first\n\n{SERVICE}---\n{other}--- # again\n{SERVICE}")).unwrap();
+    assert_eq!(manifest.lines, [3, 7]);
+    let [a, b] = [0, 1].map(|index: usize| manifest.objects[index].id());
+    assert_eq!(manifest.lines_of(&a).collect::<Vec<_>>(), [3, 10]);
+    assert_eq!(manifest.lines_of(&b).collect::<Vec<_>>(), [7]);
+}
+
+#[test]
 fn names_the_field_of_a_wrong_type() {
     let error = read(&format!("{SERVICE}spec:\n  ports:\n  - port: web\n")).unwrap_err();
     assert_eq!(error.to_string(), "line 6, column 11: invalid number from 0 to 65535 (in field `port`)");

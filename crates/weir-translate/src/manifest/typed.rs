@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     pub(super) objects: Vec<Object>,
+    /// The line of each object's document.
+    pub(super) lines: Vec<usize>,
     pub(super) findings: Vec<Finding>,
 }
 

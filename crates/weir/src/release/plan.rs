@@ -11,8 +11,12 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use serde_json::json;
 use weir_crd::text::Percent;
-use weir_model::ReleaseKey;
-use weir_translate::{Config, object::Object};
+use weir_model::{Kind, ObjectRef, ReleaseKey};
+use weir_release::spec::Spec;
+use weir_translate::{
+    Config,
+    object::{Object, Release},
+};
 
 use super::{
     desk::Found,
@@ -149,11 +153,8 @@ impl Arguments {
             if self.name.as_ref().is_some_and(|name| !name.is(&key.namespace, &key.name)) {
                 continue;
             }
-            let read = release.read.as_ref().map_err(Clone::clone);
-            let spec = read.and_then(|release| weir_crd::parse(&key.namespace, &release.spec));
-            let planned = spec.map(|spec| (Outline::of_spec(&spec), self.traffic(None)));
-            let said = |refusals: Vec<weir_crd::Refusal>| refusals.iter().map(ToString::to_string).collect();
-            subjects.push((key, planned.map_err(said)));
+            let planned = once(&source, &key).and_then(|()| spec(release, &key));
+            subjects.push((key, planned.map(|spec| (Outline::of_spec(&spec), self.traffic(None)))));
         }
         let files = self.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
         let named = self.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
@@ -176,6 +177,26 @@ impl Arguments {
         };
         Traffic { rps: self.rps.or(seen_rps), errors: self.errors.or(seen_errors).unwrap_or(ERRORS), source }
     }
+}
+
+/// Of a release that is defined twice nobody knows which one is meant.
+fn once(source: &Source, key: &ReleaseKey) -> Result<(), Vec<String>> {
+    let id = ObjectRef::new(Kind::Release, key.namespace.clone(), key.name.clone());
+    match source.places(&id).as_slice() {
+        [] | [_] => Ok(()),
+        places => {
+            let places = places.join(" and at ");
+            Err(vec![format!(
+                "it is defined more than once, at {places}; leave one of them, or rename the others"
+            )])
+        }
+    }
+}
+
+fn spec(release: &Release, key: &ReleaseKey) -> Result<Spec, Vec<String>> {
+    let read = release.read.as_ref().map_err(Clone::clone);
+    let spec = read.and_then(|release| weir_crd::parse(&key.namespace, &release.spec));
+    spec.map_err(|refusals| refusals.iter().map(ToString::to_string).collect())
 }
 
 fn positive(text: &str) -> Result<f64, String> {

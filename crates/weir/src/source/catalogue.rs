@@ -177,6 +177,15 @@ impl Catalogue {
         })
     }
 
+    /// Every place where an object is defined, as `FILE:LINE`; the first is in force.
+    pub fn places(&self, id: &ObjectRef) -> Vec<String> {
+        let lines = |file: &Arc<str>| {
+            let lines = self.files[file].manifest.lines_of(id);
+            lines.map(|line| format!("{file}:{line}")).collect::<Vec<_>>()
+        };
+        self.definitions.files(id).flat_map(lines).collect()
+    }
+
     /// What there is to say about the files in force and about objects that are defined twice.
     pub fn findings(&self) -> Vec<Finding> {
         let repeated = self.definitions.repeated().cloned().map(manifest::duplicate);

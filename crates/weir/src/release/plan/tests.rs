@@ -60,6 +60,39 @@ fn more_requests_find_smaller_differences() {
     assert!(towards_yes(&outline, 0.002, 0.2, 1e6) > 1.0 && towards_yes(&outline, 0.002, 0.2, 10.0) < 0.1);
 }
 
+#[derive(Debug, clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+#[test]
+fn a_release_that_is_defined_twice_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    let release = |name: &str| {
+        format!(
+            "apiVersion: weir.dev/v1alpha1\nkind: Release\nmetadata: {{ name: {name} }}\nspec:\n  \
+             routes: [{{ kind: Ingress, name: a }}]\n  stable: {{ service: {{ name: v1, port: 80 }} }}\n  \
+             canary: {{ service: {{ name: v2, port: 80 }} }}\n"
+        )
+    };
+    let text = ["web", "shop", "web"].map(release).join("---\n");
+    std::fs::write(&file, text).unwrap();
+    let file = file.display().to_string();
+    let planned = |more: &[&str]| {
+        let words = ["plan", "-f", &file].into_iter().chain(more.iter().copied());
+        <Cli as clap::Parser>::try_parse_from(words).unwrap().arguments.written().unwrap()
+    };
+    let all = planned(&[]);
+    let refusals: Vec<_> = all.iter().map(|(key, planned)| (&*key.name, planned.clone().err())).collect();
+    let twice = format!(
+        "it is defined more than once, at {file}:1 and at {file}:17; leave one of them, or rename the others"
+    );
+    assert_eq!(refusals, [("web", Some(vec![twice])), ("shop", None)]);
+    assert!(planned(&["shop"])[0].1.is_ok(), "others are planned");
+}
+
 #[test]
 fn numbers_are_checked() {
     assert_eq!(positive("50"), Ok(50.0));

@@ -42,6 +42,11 @@ impl Definitions {
         self.places.get(id)?.first().map(|(file, index)| (&**file, *index))
     }
 
+    /// The files that define an object, in the order of their paths.
+    pub(super) fn files(&self, id: &ObjectRef) -> impl Iterator<Item = &Arc<str>> {
+        self.places.get(id).into_iter().flatten().map(|(file, _)| file)
+    }
+
     /// Every object.
     pub(super) fn ids(&self) -> impl Iterator<Item = &ObjectRef> {
         self.places.keys()

@@ -74,8 +74,10 @@ fn the_first_definition_is_in_force() {
     assert_eq!(ports(&catalogue.commit()), [2]);
     let findings = catalogue.findings();
     assert_eq!((findings.len(), findings[0].code), (1, Code::DuplicateObject));
-    stage(&mut catalogue, "a", &service("one", 1));
+    stage(&mut catalogue, "a", &format!("{}---\n{}", service("one", 1), service("one", 4)));
     assert_eq!(ports(&catalogue.commit()), [1]);
+    let id = findings[0].object.clone();
+    assert_eq!(catalogue.places(&id), ["a:1", "a:6", "b:1", "c:1"]);
     catalogue.stage_removal(&"a".into());
     catalogue.stage_removal(&"b".into());
     assert_eq!(ports(&catalogue.commit()), [3]);
