@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use weir_model::{ReleaseReading, Role, VersionReading};
 
-use crate::{state::Tally, stats::Histogram, verb::Request};
+use crate::{spec::Spec, state::Tally, stats::Histogram, verb::Request};
 
 /// What was seen at one moment.
 #[derive(Clone, Debug, Default)]
@@ -185,6 +185,26 @@ impl Proxy {
             stable: seen(Role::Stable).unwrap_or_default(),
             canary: seen(Role::Canary).unwrap_or_default(),
         }
+    }
+
+    /// Takes in what was sent to the Services of both versions, whoever sent it there. Each route is its name, its
+    /// Service as `namespace/service`, and a number of requests.
+    #[must_use]
+    pub fn with_sent<'a>(
+        mut self,
+        spec: &Spec,
+        routes: impl Iterator<Item = (&'a str, &'a str, u64)>,
+    ) -> Self {
+        let services = Role::ALL.map(|role| {
+            let service = &spec.version(role).service;
+            (role, format!("{}/{}", service.namespace, service.service))
+        });
+        for (route, service, requests) in routes {
+            for (role, _) in services.iter().filter(|(_, name)| name == service) {
+                self.seen_mut(*role).sent.insert(route.to_owned(), requests);
+            }
+        }
+        self
     }
 
     /// A version as it sees it, to be added to.

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
 use tokio::time::Instant;
 use weir_fleet::{Hub, Member};
-use weir_model::{BackendKey, ReleaseKey, Role};
+use weir_model::ReleaseKey;
 use weir_release::{observation::Proxy, spec::Spec};
 
 use super::Tools;
@@ -91,16 +91,9 @@ fn proxy(member: &Member, key: &ReleaseKey, spec: &Spec, attempt: u64) -> Proxy 
     let reading = &member.reading;
     let release =
         reading.releases.iter().find(|one| *one.namespace == *key.namespace && *one.name == *key.name);
-    let mut proxy = Proxy::new(&member.boot, reading.uptime, attempt, release);
-    for role in Role::ALL {
-        proxy.seen_mut(role).sent = sent(member, &spec.version(role).service);
-    }
-    proxy
-}
-
-/// Requests to a Service, by the route that they came by.
-fn sent(member: &Member, service: &BackendKey) -> BTreeMap<String, u64> {
-    let name = format!("{}/{}", service.namespace, service.service);
-    let routes = member.reading.routes.iter().filter(|route| route.service == name);
-    routes.map(|route| (route.route.clone(), route.statuses.iter().sum())).collect()
+    let routes = reading.routes.iter().map(|route| {
+        let requests = route.statuses.iter().sum();
+        (route.route.as_str(), route.service.as_str(), requests)
+    });
+    Proxy::new(&member.boot, reading.uptime, attempt, release).with_sent(spec, routes)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_model::{BackendKey, ReleaseKey, Role};
+use weir_model::{BackendKey, ReleaseKey};
 use weir_proxy::Proxy;
 use weir_release::{
     observation::{Lookup, Observation, Version},
@@ -27,15 +27,14 @@ pub(super) fn observe(
     let readings = proxy.releases();
     let reading =
         readings.iter().find(|reading| *reading.namespace == *key.namespace && *reading.name == *key.name);
-    let mut seen = weir_release::observation::Proxy::new(boot, proxy.uptime(), attempt, reading);
-    for role in Role::ALL {
-        seen.seen_mut(role).sent = sent(proxy, &spec.version(role).service);
-    }
+    let seen = weir_release::observation::Proxy::new(boot, proxy.uptime(), attempt, reading);
+    let routes = proxy.metrics().routes();
+    let routes = routes.iter().map(|route| (route.route.as_str(), route.service.as_str(), route.requests()));
     Observation {
         routes: translator.overlaid(key).routes(translator.release_in_the_way(key)),
         stable: version(translator, &spec.stable.service),
         canary: version(translator, &spec.canary.service),
-        proxies: BTreeMap::from([(SELF.to_owned(), Some(seen))]),
+        proxies: BTreeMap::from([(SELF.to_owned(), Some(seen.with_sent(spec, routes)))]),
         ..Observation::default()
     }
 }
@@ -44,11 +43,4 @@ pub(super) fn observe(
 fn version(translator: &Translator, service: &BackendKey) -> Version {
     let (known, ready) = translator.version(service);
     Version { service: known, ready, workload: Lookup::Unnamed }
-}
-
-/// Requests to a Service, by the route that they came by.
-fn sent(proxy: &Proxy, service: &BackendKey) -> BTreeMap<String, u64> {
-    let name = format!("{}/{}", service.namespace, service.service);
-    let routes = proxy.metrics().routes().into_iter().filter(|route| route.service == name);
-    routes.map(|route| (route.route.clone(), route.requests())).collect()
 }
