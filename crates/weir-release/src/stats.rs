@@ -34,7 +34,7 @@ mod rate;
 mod tail;
 
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 
 pub use self::{
     absolute::{AbsoluteTest, clean_requests_needed},

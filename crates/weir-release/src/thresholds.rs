@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     spec::{Analysis, Guardrail, Watch},
-    stats::{Family, threshold},
+    stats::{Family, Scenario, threshold},
 };
 
 /// From this ratio of error rates on a new version counts as harmful: evidence against it is evidence of
@@ -80,6 +80,16 @@ impl FailAt {
         // Where the limit fails, it fails by far: it needs little of the chance.
         let (comparison, limit) = (guardrail - (1.0 - BY_LIMIT).ln(), guardrail - BY_LIMIT.ln());
         Self { tolerated, comparison, limit, guardrail }
+    }
+
+    /// Requests of the new version until its errors fail it, in the median: by comparison, or because more than a
+    /// share of `absolute_max` fails where that is asked for, and not before there are `min_errors`. Infinite if they
+    /// never do.
+    pub fn requests_to_fail(&self, scenario: &Scenario, absolute_max: Option<f64>, min_errors: u64) -> f64 {
+        let compared = scenario.requests_to_fail(self.tolerated, self.comparison);
+        let exceeded =
+            absolute_max.map_or(f64::INFINITY, |limit| scenario.requests_to_exceed(limit, self.limit));
+        compared.min(exceeded).max(scenario.requests_to_errors(min_errors))
     }
 }
 

@@ -82,7 +82,7 @@ impl Planner<'_> {
     fn fault(&self, guardrail: &Guardrail) -> Option<String> {
         let evidence = self.next.evidence.as_ref()?;
         match &guardrail.watch {
-            Watch::Errors(errors) => self.errors(errors, evidence),
+            Watch::Errors(errors) => too_many_errors(&self.fail_at(), errors, evidence),
             Watch::Latency(_) => {
                 let slow =
                     evidence.slow.as_ref().filter(|slow| slow.ln_evidence() >= self.fail_at().guardrail)?;
@@ -111,40 +111,6 @@ impl Planner<'_> {
                 Sample::Value(_) | Sample::Nothing(_) => None,
             },
         }
-    }
-
-    fn errors(&self, errors: &Errors, evidence: &Evidence) -> Option<String> {
-        let canary = evidence.canary;
-        if canary.errors < errors.min_errors {
-            return None;
-        }
-        let fail_at = self.fail_at();
-        let rate = |requests: u64, errors: u64| 100.0 * ratio(errors, requests);
-        if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= fail_at.limit {
-            return Some(format!(
-                "{} of {} of the new version failed ({:.2} %), which is more than {:.2} %",
-                canary.errors,
-                text::count(canary.requests, "request"),
-                rate(canary.requests, canary.errors),
-                errors.absolute_max.share() * 100.0
-            ));
-        }
-        if evidence.compared.canary.errors < errors.min_errors
-            || evidence.errors.ln_evidence_worse_than(errors.tolerated) < fail_at.comparison
-        {
-            return None;
-        }
-        let (new, old) = (evidence.compared.canary, evidence.compared.stable);
-        let RatioInterval { low, .. } = evidence.errors.interval(PASS);
-        Some(format!(
-            "the new version fails more often: {} of {} ({:.2} %), the old one {} of {} ({:.2} %); at least {low:.1} times as often",
-            new.errors,
-            new.requests,
-            rate(new.requests, new.errors),
-            old.errors,
-            old.requests,
-            rate(old.requests, old.errors)
-        ))
     }
 
     fn fail_at(&self) -> FailAt {
@@ -207,6 +173,40 @@ impl Planner<'_> {
     }
 }
 
+/// Why the errors of a new version fail it, if they do.
+fn too_many_errors(fail_at: &FailAt, errors: &Errors, evidence: &Evidence) -> Option<String> {
+    let canary = evidence.canary;
+    if canary.errors < errors.min_errors {
+        return None;
+    }
+    let rate = |requests: u64, errors: u64| 100.0 * ratio(errors, requests);
+    if evidence.absolute.ln_evidence_above(errors.absolute_max.share()) >= fail_at.limit {
+        return Some(format!(
+            "{} of {} of the new version failed ({:.2} %), which is more than {:.2} %",
+            canary.errors,
+            text::count(canary.requests, "request"),
+            rate(canary.requests, canary.errors),
+            errors.absolute_max.share() * 100.0
+        ));
+    }
+    if evidence.compared.canary.errors < errors.min_errors
+        || evidence.errors.ln_evidence_worse_than(errors.tolerated) < fail_at.comparison
+    {
+        return None;
+    }
+    let (new, old) = (evidence.compared.canary, evidence.compared.stable);
+    let RatioInterval { low, .. } = evidence.errors.interval(PASS);
+    Some(format!(
+        "the new version fails more often: {} of {} ({:.2} %), the old one {} of {} ({:.2} %); at least {low:.1} times as often",
+        new.errors,
+        new.requests,
+        rate(new.requests, new.errors),
+        old.errors,
+        old.requests,
+        rate(old.requests, old.errors)
+    ))
+}
+
 fn ratio(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { as_float(part) / as_float(of) }
 }
@@ -215,3 +215,6 @@ fn ratio(part: u64, of: u64) -> f64 {
 fn as_float(number: u64) -> f64 {
     number as f64
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bucket::Counts,
+    detect::Walk,
     levels::threshold,
     nats::{ln_mean_exp, real},
 };
@@ -95,6 +96,20 @@ impl AbsoluteTest {
         let from_errors = times(counts.errors, (alternative / limit).ln());
         from_errors + times(counts.requests - counts.errors, (-alternative).ln_1p() - (-limit).ln_1p())
     }
+}
+
+/// How the alternatives to "the error rate is at most `limit`" fare if it is `rate`; both are proper shares.
+pub(super) fn walks_above(rate: f64, limit: f64) -> Vec<Walk> {
+    let walk = |factor: &f64| {
+        let alternative = scaled(limit, *factor);
+        let (failed, served) = ((alternative / limit).ln(), (-alternative).ln_1p() - (-limit).ln_1p());
+        Walk {
+            weight: 1.0 / real(ABOVE.len() as u64),
+            drift: rate * failed + (1.0 - rate) * served,
+            variance: rate * (1.0 - rate) * (failed - served).powi(2),
+        }
+    };
+    ABOVE.iter().map(walk).collect()
 }
 
 /// What `count` requests add, each `gain`, which may be the logarithm of 0.

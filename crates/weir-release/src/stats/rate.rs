@@ -33,6 +33,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
     bucket::Bucket,
+    detect::{Scenario, Walk},
     nats::{self, ln_sum_exp, real},
 };
 
@@ -201,6 +202,36 @@ impl RateTest {
 
 /// The distance of neighbouring points in ln ρ.
 const STEP: f64 = LN_10 / RateTest::PER_DECADE as f64;
+
+/// How the alternatives to "at most `tolerated` times as bad" fare.
+pub(super) fn walks_worse(scenario: &Scenario, tolerated: f64) -> Vec<Walk> {
+    point_from(tolerated).map_or_else(Vec::new, |null| walks(scenario, null, &WORSE))
+}
+
+/// How the alternatives to "at least `harmful` times as bad" fare.
+pub(super) fn walks_better(scenario: &Scenario, harmful: f64) -> Vec<Walk> {
+    point_to(harmful).map_or_else(Vec::new, |null| walks(scenario, null, &BETTER))
+}
+
+/// An error moves an alternative by ln(θ/θ0) if it is the canary's, and by ln((1 − θ)/(1 − θ0)) if it is stable's;
+/// both come as in a Poisson process.
+fn walks(scenario: &Scenario, null: usize, alternatives: &[Alternative]) -> Vec<Walk> {
+    let Scenario { base_rate, share, .. } = *scenario;
+    let (canary, stable) = (scenario.canary_rate(), base_rate * (1.0 - share) / share);
+    // ln(1 + w·(ρ − 1)): what θ = ρ·w/(1 + w·(ρ − 1)) and 1 − θ are divided by.
+    let whole = |point: usize| (share * ln_ratio(point).exp_m1()).ln_1p();
+    let walk = |(steps, weight): &Alternative| {
+        let point = shifted(null, *steps);
+        let by_stable = whole(null) - whole(point);
+        let by_canary = by_stable + ln_ratio(point) - ln_ratio(null);
+        Walk {
+            weight: *weight,
+            drift: canary * by_canary + stable * by_stable,
+            variance: canary * by_canary * by_canary + stable * by_stable * by_stable,
+        }
+    };
+    alternatives.iter().map(walk).collect()
+}
 
 /// What a bucket adds to l(ρ) − l(1): `x_c·ln ρ − (x_c + x_s)·ln(1 + w·(ρ − 1))`, with `w` as the canary's
 /// share of the requests.

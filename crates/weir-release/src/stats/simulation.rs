@@ -41,7 +41,7 @@ fn bucket(canary: usize, of_canary: u64, stable: usize, of_stable: u64) -> Bucke
 }
 
 /// How many of `requests` are events, by jumping from event to event.
-pub(super) fn draw(rng: &mut fastrand::Rng, requests: u64, probability: f64) -> u64 {
+pub(crate) fn draw(rng: &mut fastrand::Rng, requests: u64, probability: f64) -> u64 {
     if probability <= 0.0 {
         return 0;
     }
@@ -56,7 +56,7 @@ pub(super) fn draw(rng: &mut fastrand::Rng, requests: u64, probability: f64) -> 
 }
 
 /// One bucket of both arms, each given as its requests and its error rate.
-pub(super) fn draw_bucket(rng: &mut fastrand::Rng, canary: (u64, f64), stable: (u64, f64)) -> Bucket {
+pub(crate) fn draw_bucket(rng: &mut fastrand::Rng, canary: (u64, f64), stable: (u64, f64)) -> Bucket {
     let mut counts = |(requests, rate)| Counts { requests, errors: draw(rng, requests, rate) };
     Bucket { canary: counts(canary), stable: counts(stable) }
 }
@@ -68,7 +68,7 @@ pub(super) fn share_of_runs(runs: u64, holds: impl Fn(&mut fastrand::Rng) -> boo
 }
 
 /// The median over `runs` seeded runs.
-pub(super) fn median_of_runs(runs: u64, of: impl Fn(&mut fastrand::Rng) -> f64) -> f64 {
+pub(crate) fn median_of_runs(runs: u64, of: impl Fn(&mut fastrand::Rng) -> f64) -> f64 {
     let mut values: Vec<f64> = (0..runs).map(|seed| of(&mut fastrand::Rng::with_seed(seed))).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -12,8 +12,7 @@ const HALVINGS: usize = 50;
 pub(super) fn smallest(outline: &Outline, errors: f64, share: f64, requests: f64) -> Option<f64> {
     let is_found = |ratio: f64| {
         let scenario = Scenario { base_rate: errors, ratio, share };
-        let enough = scenario.requests_to_fail(outline.fail.tolerated, outline.fail.comparison) <= requests;
-        enough && requests * errors * ratio >= as_float(outline.min_errors)
+        outline.fail.requests_to_fail(&scenario, outline.absolute, outline.min_errors) <= requests
     };
     let (mut low, mut high) = (outline.fail.tolerated.ln(), (1.0 / errors).ln());
     if !is_found(high.exp()) {

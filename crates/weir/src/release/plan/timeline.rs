@@ -42,7 +42,7 @@ pub(super) struct Row {
     pub(super) finds: Finds,
 }
 
-/// What a step finds by comparing errors.
+/// What a step finds by its errors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Finds {
     /// How much traffic there is is not known.
