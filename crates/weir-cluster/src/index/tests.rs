@@ -1,8 +1,11 @@
 //! Changes in, what proxies are told out. Time stands still unless nothing else can happen.
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use weir_model::Severity;
-use weir_translate::manifest;
+use weir_model::{Code, Kind, Severity};
+use weir_translate::{
+    manifest,
+    object::{Object, Secret},
+};
 
 use super::*;
 
