@@ -127,6 +127,7 @@ impl Planner<'_> {
         if let Some(hold) = self.next.hold.as_ref().filter(|_| !self.next.phase.is_over()) {
             self.waiting_for = format!("held: {}", hold.message);
         }
+        self.say_what_keeps_it();
     }
 
     fn go_on(&mut self) {

@@ -19,15 +19,17 @@ impl Planner<'_> {
         if !self.seen.deleting {
             return Decided::No;
         }
-        match self.lost_by_deleting() {
-            None => {
-                self.actions.push(Action::Forget);
-                Decided::Yes
-            }
-            Some(sentence) => {
-                self.wait(sentence);
-                Decided::No
-            }
+        if self.lost_by_deleting().is_some() {
+            return Decided::No;
+        }
+        self.actions.push(Action::Forget);
+        Decided::Yes
+    }
+
+    /// Whoever deletes the object waits for that, whatever else it waits for.
+    pub(super) fn say_what_keeps_it(&mut self) {
+        if let Some(sentence) = self.lost_by_deleting().filter(|_| self.seen.deleting) {
+            self.wait(sentence);
         }
     }
 
