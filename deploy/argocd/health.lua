@@ -35,4 +35,11 @@ elseif status.failure ~= nil then
   health.status = "Degraded"
   health.message = status.failure.message
 end
+
+for _, condition in ipairs(status.conditions or {}) do
+  if condition.type == "Accepted" and condition.status == "False" then
+    health.status = "Degraded"
+    health.message = condition.message
+  end
+end
 return health

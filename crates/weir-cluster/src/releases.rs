@@ -60,19 +60,10 @@ pub(crate) struct Tools {
 
 /// Runs releases until it is dropped.
 pub(crate) async fn run(tools: Tools) {
-    let inquiries = match Inquiries::new(Handle::current()) {
-        Ok(inquiries) => inquiries,
-        Err(error) => return tracing::error!("releases cannot be run: {error:#}"),
-    };
     let (heard, mut asks) = mpsc::unbounded_channel();
-    let mut desk = Desk {
-        hands: Hands::new(tools.client.clone(), &tools.identity),
-        fleet: Fleet::new(&tools),
-        workloads: Workloads::new(tools.client.clone()),
-        asked: Asked::default(),
-        held: BTreeMap::new(),
-        inquiries,
-        tools: tools.clone(),
+    let mut desk = match Desk::new(tools.clone()) {
+        Ok(desk) => desk,
+        Err(error) => return tracing::error!("releases cannot be run: {error:#}"),
     };
     let mut view = tools.view.clone();
     let mut ticks = interval(LOOK);
@@ -105,6 +96,18 @@ struct Desk {
 // === impl Desk ===
 
 impl Desk {
+    fn new(tools: Tools) -> anyhow::Result<Self> {
+        Ok(Self {
+            hands: Hands::new(tools.client.clone(), &tools.identity),
+            fleet: Fleet::new(&tools),
+            workloads: Workloads::new(tools.client.clone()),
+            asked: Asked::default(),
+            held: BTreeMap::new(),
+            inquiries: Inquiries::new(Handle::current())?,
+            tools,
+        })
+    }
+
     async fn look(&mut self) {
         let view = Arc::clone(&self.tools.view.borrow());
         self.held.retain(|key, _| view.releases.contains_key(key));
@@ -119,7 +122,13 @@ impl Desk {
                 continue;
             }
             self.held.entry(key.clone()).or_insert_with(|| Held::new(release)).see(release);
-            let Some(spec) = &release.known.spec else { continue };
+            let Some(spec) = &release.known.spec else {
+                if release.known.metadata.deletion_timestamp.is_some() {
+                    // Nothing is laid over anything, so nothing is lost.
+                    self.hands.forget(key, release).await;
+                }
+                continue;
+            };
             for _ in 0..AT_ONCE {
                 if !self.step(key, spec, release).await {
                     break;
@@ -145,9 +154,9 @@ impl Desk {
         let before = held.keeper.state().attempt.as_ref().map(|attempt| attempt.number);
         let next = held.keeper.next(spec, &seen, now);
         held.measure(&seen);
-        if next.store || held.has_news(&next.plan) {
+        if next.store || held.has_news(release, &next.plan) {
             match store::store(&self.tools.client, key, release, held, &next.plan).await {
-                Ok(Stored::Done(version)) => held.stored(&next.plan, version),
+                Ok(Stored::Done(version)) => held.stored(release, &next.plan, version),
                 Ok(Stored::Overtaken) => {
                     held.overtaken();
                     return false;
@@ -207,3 +216,6 @@ impl Desk {
         seen
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,6 @@ pub use self::{
     object::{Condition, Metadata},
     parse::parse,
     refusal::Refusal,
-    release::{Release, ReleaseSpec, ReleaseStatus},
+    release::{Accepted, Release, ReleaseSpec, ReleaseStatus},
     schema::crds,
 };

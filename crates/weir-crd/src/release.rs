@@ -1,5 +1,6 @@
 //! The object `Release`, as people write it. The doc comments of the spec are what `kubectl explain` prints.
 
+mod accepted;
 mod analysis;
 mod matcher;
 mod offline;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 use weir_release::state::State;
 
 pub use self::{
+    accepted::Accepted,
     analysis::{
         Analysis, ErrorsRail, Guardrail, LatencyRail, OnFailure, OnInconclusive, OnNoData, PodsRail,
         PrometheusRail,
@@ -181,7 +183,7 @@ pub struct ReleaseStatus {
     /// How many proxies say that the weight is in force, for people: `3/3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<String>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Progressing`, `Healthy`, `Held`, `OldVersionOffline`, `ScaleContested`.
+    /// `Accepted`, `Ready`, `Reconciling`, `Stalled`, `Progressing`, `Healthy`, `Held`, `OldVersionOffline`, `ScaleContested`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// The state of the release machine, as it stores it.
@@ -222,5 +224,10 @@ impl ReleaseStatus {
     /// When it is not as the release machine stored it.
     pub fn state(&self) -> Result<State, serde_json::Error> {
         if self.state.contains_key("phase") { State::deserialize(&self.state) } else { Ok(State::default()) }
+    }
+
+    /// The last spec that made sense, as far as it is stored.
+    pub fn accepted(&self) -> Option<Accepted> {
+        Accepted::deserialize(self.state.get("accepted")?).ok()
     }
 }

@@ -48,7 +48,7 @@ fn identify_metadata(object: &Value, refusals: &mut Refusals) {
 }
 
 /// The same without fields that are `null`.
-fn without_empty(value: &Value) -> Value {
+pub(crate) fn without_empty(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let given = fields.iter().filter(|(_, value)| !value.is_null());

@@ -33,4 +33,4 @@ pub use claims::{Claim, Claims, Grant};
 pub use config::{CONTROLLER, Config, Dialect, UnknownDialect};
 pub use overlays::Overlaid;
 pub use review::{Review, review};
-pub use translator::{Known, Translator};
+pub use translator::{Basis, Known, Translator};

@@ -31,8 +31,8 @@ use crate::{
     service::{Name, Services},
 };
 use index::Index;
-pub use release::Known;
 use release::Releases;
+pub use release::{Basis, Known};
 
 /// Turns objects into a [`Blueprint`], change by change.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use weir_proxy::Proxy;
 pub(crate) use board::{Ask, Board, Told};
 use desk::Desk;
 pub(crate) use hook::Hook;
-pub(crate) use store::{States, Store};
+pub(crate) use store::{States, Store, Stored};
 
 use crate::source::Source;
 

@@ -21,7 +21,10 @@ use weir_model::{Blueprint, Delta, Finding, Kind, ObjectRef, ReleaseKey};
 use weir_release::state::State;
 use weir_translate::{Config, Translator, object::Object};
 
-use crate::{cores, releases::States};
+use crate::{
+    cores,
+    releases::{States, Stored},
+};
 pub use broken::Broken;
 pub use catalogue::{Catalogue, Changes, Reading, read};
 use folder::Folder;
@@ -35,7 +38,7 @@ pub(crate) struct Source {
     translator: Translator,
     /// Releases that no file defines any more, and that are not over with.
     leaving: BTreeSet<ReleaseKey>,
-    /// States that were stored before any file was read.
+    /// What was stored of releases before any file was read.
     states: States,
     is_fresh: bool,
 }
@@ -105,12 +108,28 @@ impl Source {
             self.translator.apply(object, order);
             if let Some(key) = key {
                 self.leaving.remove(&key);
-                if let Some(state) = self.states.remove(&key) {
-                    self.translator.set_release_state(&key, state);
-                }
             }
         }
+        self.restore();
         self.translator.translate()
+    }
+
+    /// Puts releases where they stood before the program began. One that no file defines any more was removed
+    /// meanwhile: it goes when it can, like one that is removed while somebody looks.
+    fn restore(&mut self) {
+        for (key, stored) in std::mem::take(&mut self.states) {
+            let defined = self.translator.releases().contains_key(&key);
+            if !defined && stored.accepted.is_none() {
+                // Nobody knows what it is a state of, unless a file says so later.
+                self.states.insert(key, stored);
+                continue;
+            }
+            if !defined {
+                self.leaving.insert(key.clone());
+            }
+            let Stored { state, accepted, order } = stored;
+            self.translator.restore_release(&key, state, accepted, order);
+        }
     }
 
     /// What translates.

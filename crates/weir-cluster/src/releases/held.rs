@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use weir_crd::Accepted;
 use weir_release::{
     Keeper, Plan,
     observation::Observation,
@@ -10,6 +11,7 @@ use weir_release::{
     view::{Live, Meter},
 };
 
+use super::conditions::{fault, told_fault};
 use crate::index::ReleaseView;
 
 /// How long figures are taken over.
@@ -27,9 +29,45 @@ pub(super) struct Held {
     waiting: bool,
     /// What the status says it waits for.
     words: String,
+    /// What the status says of the manifest.
+    told: Told,
     /// When it was taken in hand.
     since: Instant,
     meter: Meter,
+}
+
+/// What a status says of the manifest.
+#[derive(Debug, PartialEq)]
+struct Told {
+    /// Which generation of it was read last.
+    generation: Option<i64>,
+    /// The last spec that made sense.
+    accepted: Option<Arc<Accepted>>,
+    /// What is wrong with the present one.
+    fault: String,
+}
+
+// === impl Told ===
+
+impl Told {
+    /// What it is to say.
+    fn of(release: &ReleaseView) -> Self {
+        Self {
+            generation: release.known.metadata.generation,
+            accepted: release.known.accepted.clone(),
+            fault: fault(release),
+        }
+    }
+
+    /// What it says.
+    fn stored(release: &ReleaseView) -> Self {
+        let status = &release.known.status;
+        Self {
+            generation: status.observed_generation,
+            accepted: status.accepted().map(Arc::new),
+            fault: told_fault(release),
+        }
+    }
 }
 
 // === impl Held ===
@@ -42,7 +80,8 @@ impl Held {
             version: Arc::clone(&release.version),
             stored: release.known.state.clone(),
             waiting: false,
-            words: release.known.waiting_for.clone(),
+            words: release.known.status.waiting_for.clone().unwrap_or_default(),
+            told: Told::stored(release),
             since: Instant::now(),
             meter: Meter::default(),
         }
@@ -63,15 +102,18 @@ impl Held {
     }
 
     /// A state was stored.
-    pub(super) fn stored(&mut self, plan: &Plan, version: Arc<str>) {
+    pub(super) fn stored(&mut self, release: &ReleaseView, plan: &Plan, version: Arc<str>) {
         self.stored = plan.next.clone();
         self.words.clone_from(&plan.report.waiting_for);
+        self.told = Told::of(release);
         self.version = version;
     }
 
-    /// Whether people have to be told what keeps it from beginning. Later on words are stored with the rest.
-    pub(super) fn has_news(&self, plan: &Plan) -> bool {
-        plan.next.attempt.is_none() && plan.report.waiting_for != self.words
+    /// Whether people have to be told what keeps it from beginning, or what became of a change of the manifest. Later
+    /// on words are stored with the rest.
+    pub(super) fn has_news(&self, release: &ReleaseView, plan: &Plan) -> bool {
+        let waits = plan.next.attempt.is_none() && plan.report.waiting_for != self.words;
+        waits || self.told != Told::of(release)
     }
 
     /// Somebody else wrote.

@@ -21,6 +21,10 @@ pub(super) const MANAGER: &str = "weir-release";
 /// Keeps a Release until requests can do without it.
 pub(super) const FINALIZER: &str = "weir.dev/release";
 
+/// How large a spec may be that is kept, in bytes: the API server takes objects of 1.5 MiB in all, and annotations of
+/// 256 KiB, which hold the same spec with `kubectl apply`.
+const LARGEST: usize = 256 << 10;
+
 /// What became of a write.
 pub(super) enum Stored {
     /// It is stored, as this version.
@@ -67,10 +71,25 @@ pub(super) async fn store(
     written(api.patch_status(&key.name, &params, &Patch::Apply(body)).await)
 }
 
+/// The last spec that made sense. One that would not fit is left out, and so is no help after a restart.
+fn accepted(release: &ReleaseView) -> anyhow::Result<Option<Value>> {
+    let Some(accepted) = &release.known.accepted else { return Ok(None) };
+    let accepted = serde_json::to_value(accepted).context("the accepted spec")?;
+    let size = accepted.to_string().len();
+    if size > LARGEST {
+        let name = release.known.metadata.name.as_deref().unwrap_or_default();
+        tracing::warn!(release = name, size, "its spec is too large to be kept in its status");
+    }
+    Ok((size <= LARGEST).then_some(accepted))
+}
+
 fn status(release: &ReleaseView, held: &Held, plan: &Plan) -> anyhow::Result<Value> {
     let mut status = serde_json::to_value(&plan.next).context("the state")?;
     let weight = plan.next.routing.as_ref().map(|routing| routing.split.weight(Role::Canary).to_string());
     status["observedGeneration"] = json!(release.known.metadata.generation);
+    if let Some(accepted) = accepted(release)? {
+        status["accepted"] = accepted;
+    }
     status["waitingFor"] = json!(plan.report.waiting_for);
     status["weight"] = json!(weight.unwrap_or_default());
     status["acknowledged"] = json!(format!("{}/{}", held.live().acknowledged, held.live().proxies));

@@ -19,6 +19,14 @@ pub(super) fn release() -> Value {
                 "description": "Which generation of the spec was read last.",
             },
             "conditions": conditions(),
+            "accepted": {
+                "type": "object",
+                "description": "The last spec that made sense: its generation, and the spec as it was written. It counts while \
+                                the present one makes none.",
+                // As a whole: who wrote which of its fields would be a list as long as itself.
+                "x-kubernetes-map-type": "atomic",
+                "x-kubernetes-preserve-unknown-fields": true,
+            },
             "attempt": open("Which try it is, of which revisions, and when it began."),
             "step": open("The step that is under way: its name, and how far it is."),
             "routing": open("What proxies obey: how requests are divided, and the epoch that counts the changes."),
@@ -46,7 +54,7 @@ fn open(about: &str) -> Value {
 fn conditions() -> Value {
     json!({
         "type": "array",
-        "description": "Ready, Reconciling, Stalled, Progressing, Healthy, Held, OldVersionOffline, ScaleContested.",
+        "description": "Accepted, Ready, Reconciling, Stalled, Progressing, Healthy, Held, OldVersionOffline, ScaleContested.",
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],
         "items": {

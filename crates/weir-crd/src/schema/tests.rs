@@ -16,7 +16,7 @@ fn walk(schema: &Value, path: &str, visit: &mut impl FnMut(&Value, &str)) {
 
 #[test]
 fn schemas_are_structural() {
-    const KNOWN: [&str; 22] = [
+    const KNOWN: [&str; 23] = [
         "description",
         "enum",
         "example",
@@ -34,6 +34,7 @@ fn schemas_are_structural() {
         "type",
         "x-kubernetes-int-or-string",
         "x-kubernetes-list-map-keys",
+        "x-kubernetes-map-type",
         "x-kubernetes-list-type",
         "x-kubernetes-preserve-unknown-fields",
         "x-kubernetes-validations",

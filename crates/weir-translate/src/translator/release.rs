@@ -1,10 +1,14 @@
 //! Releases: what they ask for, where they stand, and what follows for the rules they name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use weir_crd::{Refusal, ReleaseStatus};
+use weir_crd::{Accepted, Refusal, ReleaseStatus};
 use weir_model::{Code, Finding, Kind, ObjectRef, ReleaseKey};
-use weir_release::{overlap, overlay, spec::Spec, state::State};
+use weir_release::{
+    overlap, overlay,
+    spec::Spec,
+    state::{Division, State},
+};
 
 use super::Translator;
 use crate::object::Release;
@@ -18,38 +22,115 @@ pub(super) struct Releases {
 /// A release, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Known {
-    /// What it asks for; what it asked for last, if it cannot be read now.
+    /// What it asks for, as far as that is in force.
     pub spec: Option<Spec>,
+    /// Where that comes from.
+    pub basis: Basis,
+    /// The last spec that made sense, as it was written: to be stored with the state.
+    pub accepted: Option<Arc<Accepted>>,
     /// Where it stands.
     pub state: State,
     /// What is wrong with it.
     pub refusals: Vec<Refusal>,
     /// Which of two was there first.
     pub age: (Option<Box<str>>, u64),
-    /// Who it is in the API, as of the last time it could be read.
+    /// Who it is in the API.
     pub metadata: weir_crd::Metadata,
-    /// What its status said, for people.
-    pub conditions: Vec<weir_crd::Condition>,
-    /// What its status said it waits for.
-    pub waiting_for: String,
+    /// What its status said the last time that it could be read.
+    pub status: Arc<ReleaseStatus>,
+}
+
+/// Where the spec of a release that is in force comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// It never made sense, so there is none.
+    #[default]
+    None,
+    /// It is what the object says.
+    Present,
+    /// The object makes no sense: it is what the object said before.
+    Before,
+    /// This version of Weir refuses that, too: it is what is left of it, which sends requests where they went before
+    /// and goes no further.
+    Remains,
+}
+
+// === impl Basis ===
+
+impl Basis {
+    /// What becomes of a release with this basis, as a sentence to follow its faults; empty where they say it all.
+    pub fn consequence(self) -> &'static str {
+        match self {
+            Self::None | Self::Present => "",
+            Self::Before => "What it said before stays in force.",
+            Self::Remains => {
+                "What it said before cannot be read by this version of Weir, either: requests go where they went, and \
+                 the release goes no further."
+            }
+        }
+    }
 }
 
 // === impl Known ===
 
 impl Known {
     /// Takes over what is stored of it. What cannot be read leaves what was known.
-    fn take(&mut self, status: &ReleaseStatus) {
+    fn take(&mut self, status: &Arc<ReleaseStatus>) {
         match status.state() {
             Ok(state) => {
                 self.state = state;
-                self.conditions.clone_from(&status.conditions);
-                self.waiting_for = status.waiting_for.clone().unwrap_or_default();
+                self.status = Arc::clone(status);
             }
-            Err(error) => self.refusals.push(Refusal {
-                field: "status".into(),
-                message: format!("it cannot be read ({error}); what was known before counts"),
-            }),
+            Err(error) => self.refuse_status(&error.to_string()),
         }
+    }
+
+    fn refuse_status(&mut self, error: &str) {
+        let message = format!("it cannot be read ({error}); what was known before counts");
+        self.refusals.push(Refusal { field: "status".into(), message });
+    }
+
+    /// Takes over what it asks for, if that makes sense, or goes on with what made sense last: what is known of that,
+    /// or what is stored, whichever is later.
+    fn ask(&mut self, namespace: &str, release: &Release, stored: Option<Accepted>) {
+        let parsed = match &release.spec {
+            Ok(spec) => weir_crd::parse(namespace, spec),
+            Err(refusals) => Err(refusals.clone()),
+        };
+        match parsed {
+            Ok(spec) => {
+                let accepted = Accepted::new(release.identity.generation, &release.written);
+                (self.spec, self.basis) = (Some(spec), Basis::Present);
+                self.accepted = Some(Arc::new(accepted));
+            }
+            Err(refusals) => {
+                self.refusals.extend(refusals);
+                if self.basis == Basis::Present {
+                    self.basis = Basis::Before;
+                }
+                self.fall_back(namespace, stored);
+            }
+        }
+    }
+
+    /// Goes on with a spec that is stored, unless what is known is as new.
+    fn fall_back(&mut self, namespace: &str, stored: Option<Accepted>) {
+        let known = self.accepted.as_ref().map(|accepted| accepted.generation);
+        let Some(stored) = stored.filter(|stored| known.is_none_or(|known| known < stored.generation)) else {
+            return;
+        };
+        if let Ok(spec) = stored.read(namespace) {
+            (self.spec, self.basis) = (Some(spec), Basis::Before);
+        } else if let Some(spec) = stored.remains(namespace, self.divides()) {
+            (self.spec, self.basis) = (Some(spec), Basis::Remains);
+        }
+        self.accepted = Some(Arc::new(stored));
+    }
+
+    /// Whether both versions get requests.
+    fn divides(&self) -> bool {
+        let routing = self.state.routing.as_ref();
+        routing.is_some_and(|routing| matches!(routing.split, Division::Step { .. }))
     }
 
     /// Whether it may still change what a rule does: it has begun or may begin, and is not over.
@@ -65,8 +146,8 @@ impl Releases {
         self.known.iter().flat_map(|(key, known)| {
             let id = ObjectRef::new(Kind::Release, key.namespace.clone(), key.name.clone());
             known.refusals.iter().map(move |refusal| {
-                let stays = if known.spec.is_some() { " What it said before stays in force." } else { "" };
-                let message = format!("{}.{stays}", refusal.message);
+                let message = format!("{}. {}", refusal.message, known.basis.consequence());
+                let message = message.trim_end().to_owned();
                 Finding::new(Code::InvalidRelease, id.clone(), &*refusal.field, message)
             })
         })
@@ -100,30 +181,45 @@ impl Translator {
         self.releases.known.iter().find(in_the_way).map(|(name, _)| name)
     }
 
+    /// Takes over what was stored of a release outside of its object: where it stands, and the last spec that made
+    /// sense. That one counts where the object itself makes none, or is not there: then the release comes at the place
+    /// `order` among the others.
+    pub fn restore_release(
+        &mut self,
+        key: &ReleaseKey,
+        state: State,
+        accepted: Option<Accepted>,
+        order: u64,
+    ) {
+        let absent = || Known { age: (None, order), ..Known::default() };
+        let known = self.releases.known.entry(key.clone()).or_insert_with(absent);
+        known.state = state;
+        if known.basis != Basis::Present {
+            known.fall_back(&key.namespace, accepted);
+        }
+        self.lay_over(key);
+    }
+
     pub(super) fn apply_release(&mut self, release: &Release, order: u64) {
         let namespace = release.metadata.namespace();
         let key = ReleaseKey::new(namespace.clone(), release.metadata.name.clone());
-        let parsed = match &release.read {
-            Ok(release) => weir_crd::parse(&namespace, &release.spec),
-            Err(refusals) => Err(refusals.clone()),
-        };
-        let standalone = self.config.standalone;
         let known = self.releases.known.entry(key.clone()).or_default();
+        if known.metadata.uid != release.identity.uid {
+            // Another one of the same name.
+            *known = Known::default();
+        }
         known.refusals.clear();
-        if let Ok(release) = &release.read {
-            known.metadata = release.metadata.clone();
-            // In files nobody writes a status that means anything.
-            if let Some(status) = release.status.as_ref().filter(|_| !standalone) {
-                known.take(status);
-            }
-        }
+        known.metadata = release.identity.clone();
         known.age = (release.metadata.creation_timestamp.clone(), order);
-        match parsed {
-            Ok(parsed) => {
-                known.spec = Some(parsed);
-            }
-            Err(refusals) => known.refusals.extend(refusals),
+        // In files nobody writes a status that means anything.
+        let status = if self.config.standalone { &Ok(None) } else { &release.status };
+        match status {
+            Ok(Some(status)) => known.take(status),
+            Ok(None) => {}
+            Err(error) => known.refuse_status(error),
         }
+        let stored = status.as_ref().ok().and_then(|status| status.as_ref()?.accepted());
+        known.ask(&namespace, release, stored);
         self.lay_over(&key);
     }
 

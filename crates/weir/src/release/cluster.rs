@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use weir_cluster::{Cluster, ReleaseEvent};
 use weir_crd::{
-    ReleaseActionSpec,
+    Accepted, ReleaseActionSpec,
     action::{Outcome, ReleaseActionStatus},
 };
 use weir_model::ReleaseKey;
@@ -84,7 +84,10 @@ pub(super) fn found(object: &Value) -> Found {
     let waiting_for = text(&status["waitingFor"], "");
     let (mut view, spec, mut refusals) = match spec {
         Ok(spec) => (View::new(&key, &spec, &state, waiting_for), Some(spec), Vec::new()),
-        Err(refusals) => (unread(&key, object, state, waiting_for), None, refusals),
+        Err(refusals) => match accepted(&key, status) {
+            Some(spec) => (View::new(&key, &spec, &state, waiting_for), Some(spec), refusals),
+            None => (unread(&key, object, state, waiting_for), None, refusals),
+        },
     };
     refusals.extend(broken);
     view.refusals = refusals;
@@ -95,6 +98,11 @@ pub(super) fn found(object: &Value) -> Found {
 fn spec(key: &ReleaseKey, object: &Value) -> Result<Spec, Vec<String>> {
     let read = weir_crd::Release::read(object).and_then(|read| weir_crd::parse(&key.namespace, &read.spec));
     read.map_err(|refusals| refusals.iter().map(ToString::to_string).collect())
+}
+
+/// What it said before, which stays in force.
+fn accepted(key: &ReleaseKey, status: &Value) -> Option<Spec> {
+    Accepted::deserialize(&status["accepted"]).ok()?.read(&key.namespace).ok()
 }
 
 /// Where it stands; without a phase nothing has happened yet.
@@ -195,6 +203,16 @@ mod tests {
         let found = found(&object);
         assert_eq!(found.spec, None);
         assert_eq!(found.view.canary.service, "web-v2");
+        assert!(found.view.refusals[0].contains("spec.step: "), "{:?}", found.view.refusals);
+    }
+
+    #[test]
+    fn what_stays_in_force_is_shown_while_the_object_cannot_be_read() {
+        let mut object = object();
+        object["status"] = json!({"accepted": {"generation": 3, "spec": object["spec"].clone()}});
+        object["spec"]["step"] = json!([]);
+        let found = found(&object);
+        assert_eq!(found.view.steps.len(), 5);
         assert!(found.view.refusals[0].contains("spec.step: "), "{:?}", found.view.refusals);
     }
 

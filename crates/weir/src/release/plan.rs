@@ -194,8 +194,8 @@ fn once(source: &Source, key: &ReleaseKey) -> Result<(), Vec<String>> {
 }
 
 fn spec(release: &Release, key: &ReleaseKey) -> Result<Spec, Vec<String>> {
-    let read = release.read.as_ref().map_err(Clone::clone);
-    let spec = read.and_then(|release| weir_crd::parse(&key.namespace, &release.spec));
+    let spec = release.spec.as_ref().map_err(Clone::clone);
+    let spec = spec.and_then(|spec| weir_crd::parse(&key.namespace, spec));
     spec.map_err(|refusals| refusals.iter().map(ToString::to_string).collect())
 }
 

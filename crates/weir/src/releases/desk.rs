@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use weir_cluster::{Inquiries, about};
+use weir_crd::Accepted;
 use weir_model::{ReleaseKey, Role};
 use weir_proxy::Proxy;
 use weir_release::{
@@ -19,8 +20,9 @@ use weir_release::{
     verb::Request,
     view::{Meter, View},
 };
+use weir_translate::Known;
 
-use super::{Ask, Board, Hook, Store, observe::observe};
+use super::{Ask, Board, Hook, Store, Stored, observe::observe};
 use crate::source::Source;
 
 /// How long figures are taken over.
@@ -45,6 +47,8 @@ pub(super) struct Desk {
 #[derive(Default)]
 struct Held {
     keeper: Keeper,
+    /// The last spec that made sense, as far as this run has stored it.
+    accepted: Option<Arc<Accepted>>,
     requests: VecDeque<(Request, oneshot::Sender<Result<(), String>>)>,
     meter: Meter,
     waiting_for: String,
@@ -87,19 +91,26 @@ impl Desk {
             self.held
                 .entry(key.clone())
                 .or_insert_with(|| Held { keeper: Keeper::new(found.state.clone()), ..Held::default() });
-            if let Some(spec) = &found.spec {
-                for _ in 0..AT_ONCE {
-                    if !self.step(&mut source, &key, spec) {
-                        break;
-                    }
-                }
+            match &found.spec {
+                Some(spec) => self.run(&mut source, &key, spec, &found),
+                // Nothing is laid over anything, so nothing is lost.
+                None if source.is_leaving(&key) => self.forget(&mut source, &key),
+                None => {}
             }
-            self.show(&key, found.spec.as_ref(), &found.refusals);
+            self.show(&key, &found);
+        }
+    }
+
+    fn run(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec, found: &Known) {
+        for _ in 0..AT_ONCE {
+            if !self.step(source, key, spec, found) {
+                return;
+            }
         }
     }
 
     /// Decides once. Returns whether there may be more to decide.
-    fn step(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec) -> bool {
+    fn step(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec, found: &Known) -> bool {
         let Some(held) = self.held.get_mut(key) else { return false };
         let state = held.keeper.state();
         let phase_before = state.phase.clone();
@@ -113,15 +124,15 @@ impl Desk {
         let next = held.keeper.next(spec, &seen, now);
         held.meter.measure(self.proxy.uptime(), &seen, held.keeper.state(), FIGURES);
         held.waiting_for.clone_from(&next.plan.report.waiting_for);
-        if next.store
-            && let Err(error) = self.store.save(key, &next.plan.next)
-        {
+        let store = next.store || held.accepted != found.accepted;
+        if store && let Err(error) = self.store.save(key, &stored(&next.plan.next, found)) {
             held.waiting_for = format!("its state to be stored, which fails: {error}");
             tracing::error!(release = %key, "its state cannot be stored, so it goes no further: {error}");
             return false;
         }
-        held.keeper.adopt(next.plan.next.clone(), next.store, now);
-        if next.store {
+        held.keeper.adopt(next.plan.next.clone(), store, now);
+        held.accepted.clone_from(&found.accepted);
+        if store {
             source.set_release_state(key, next.plan.next.clone());
             self.proxy.apply(&source.translate());
         }
@@ -142,19 +153,21 @@ impl Desk {
         match action {
             Action::Event(event) => self.board.tell(key, event, now),
             Action::Answer { id, refused } => self.answer(key, &id, refused),
-            Action::Forget => {
-                if let Err(error) = self.store.remove(key) {
-                    tracing::error!(release = %key, "its state cannot be removed: {error}");
-                }
-                source.forget_release(key);
-                self.proxy.apply(&source.translate());
-                self.held.remove(key);
-                self.board.forget(key);
-            }
+            Action::Forget => self.forget(source, key),
             // There are no workloads here.
             Action::Scale { .. } | Action::LetGo { .. } | Action::MarkRetired { .. } => {}
             Action::Ask(gate) => self.inquiries.gate(key, &gate, about(key, &gate.name)),
         }
+    }
+
+    fn forget(&mut self, source: &mut Source, key: &ReleaseKey) {
+        if let Err(error) = self.store.remove(key) {
+            tracing::error!(release = %key, "its state cannot be removed: {error}");
+        }
+        source.forget_release(key);
+        self.proxy.apply(&source.translate());
+        self.held.remove(key);
+        self.board.forget(key);
     }
 
     fn answer(&mut self, key: &ReleaseKey, id: &str, refused: Option<String>) {
@@ -164,13 +177,19 @@ impl Desk {
         let _ = answer.send(refused.map_or(Ok(()), Err));
     }
 
-    fn show(&self, key: &ReleaseKey, spec: Option<&Spec>, refusals: &[weir_crd::Refusal]) {
-        let (Some(held), Some(spec)) = (self.held.get(key), spec) else { return };
+    fn show(&self, key: &ReleaseKey, found: &Known) {
+        let (Some(held), Some(spec)) = (self.held.get(key), &found.spec) else { return };
         let mut view = View::new(key, spec, held.keeper.state(), &held.waiting_for);
         view.live = Some(held.meter.live().clone());
-        view.refusals = refusals.iter().map(ToString::to_string).collect();
+        view.refusals = found.refusals.iter().map(ToString::to_string).collect();
         self.board.show(key, view);
     }
+}
+
+/// What is stored of a release.
+fn stored(state: &State, found: &Known) -> Stored {
+    let accepted = found.accepted.as_deref().cloned();
+    Stored { state: state.clone(), accepted, order: found.age.1 }
 }
 
 /// Which version has just gone offline.

@@ -1,4 +1,4 @@
-//! States of releases in a folder: one file each, replaced as a whole.
+//! States of releases in a folder, each with the last spec that made sense: one file each, replaced as a whole.
 
 use std::{
     collections::BTreeMap,
@@ -8,11 +8,27 @@ use std::{
 };
 
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use weir_crd::Accepted;
 use weir_model::ReleaseKey;
 use weir_release::state::State;
 
-/// States by release.
-pub(crate) type States = BTreeMap<ReleaseKey, State>;
+/// What is stored, by release.
+pub(crate) type States = BTreeMap<ReleaseKey, Stored>;
+
+/// What is stored of a release.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub(crate) state: State,
+    /// The last spec that made sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<Accepted>,
+    /// Its place among the objects of all files; the smaller counts as the older.
+    #[serde(default)]
+    pub(crate) order: u64,
+}
 
 /// Where states are kept.
 #[derive(Debug)]
@@ -35,19 +51,18 @@ impl Store {
             for entry in fs::read_dir(folder).with_context(at)? {
                 let path = entry.with_context(at)?.path();
                 if path.extension().is_some_and(|extension| extension == "json") {
-                    let (key, state) = read(&path)?;
-                    states.insert(key, state);
+                    states.extend([read(&path)?]);
                 }
             }
         }
         Ok((Self { folder }, states))
     }
 
-    /// Stores a state. Once it returns, not even a power failure takes it away.
-    pub(crate) fn save(&self, key: &ReleaseKey, state: &State) -> io::Result<()> {
+    /// Stores a release. Once it returns, not even a power failure takes it away.
+    pub(crate) fn save(&self, key: &ReleaseKey, stored: &Stored) -> io::Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let (path, next) = (file(folder, key), folder.join(format!(".{}.{}.next", key.namespace, key.name)));
-        let mut text = serde_json::to_vec_pretty(state)?;
+        let mut text = serde_json::to_vec_pretty(stored)?;
         text.push(b'\n');
         let mut out = File::create(&next)?;
         out.write_all(&text)?;
@@ -71,14 +86,14 @@ fn file(folder: &Path, key: &ReleaseKey) -> PathBuf {
     folder.join(format!("{}_{}.json", key.namespace, key.name))
 }
 
-fn read(path: &Path) -> anyhow::Result<(ReleaseKey, State)> {
+fn read(path: &Path) -> anyhow::Result<(ReleaseKey, Stored)> {
     let remedy = "mend it, or remove it to let the release begin again";
     let at = || format!("the state {} cannot be read; {remedy}", path.display());
     let text = fs::read(path).with_context(at)?;
-    let state = serde_json::from_slice(&text).with_context(at)?;
+    let stored = serde_json::from_slice(&text).with_context(at)?;
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let (namespace, name) = name.split_once('_').with_context(at)?;
-    Ok((ReleaseKey::new(namespace, name), state))
+    Ok((ReleaseKey::new(namespace, name), stored))
 }
 
 #[cfg(test)]
@@ -91,12 +106,24 @@ mod tests {
         let path = Some(folder.path().join("state"));
         let (store, states) = Store::open(path.clone())?;
         assert!(states.is_empty());
-        let (key, state) = (ReleaseKey::new("shop", "web.v2"), State::default());
-        store.save(&key, &state)?;
-        assert_eq!(Store::open(path.clone())?.1, States::from([(key.clone(), state)]));
+        let accepted = Accepted { generation: None, spec: serde_json::json!({ "routes": [] }) };
+        let (key, order) = (ReleaseKey::new("shop", "web.v2"), 7 << 32);
+        let stored = Stored { state: State::default(), accepted: Some(accepted), order };
+        store.save(&key, &stored)?;
+        assert_eq!(Store::open(path.clone())?.1, States::from([(key.clone(), stored)]));
         store.remove(&key)?;
         store.remove(&key)?;
         assert!(Store::open(path)?.1.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_state_without_a_spec_is_a_state() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("shop_web.json"), r#"{ "phase": "Superseded" }"#)?;
+        let states = Store::open(Some(folder.path().to_owned()))?.1;
+        let stored = &states[&ReleaseKey::new("shop", "web")];
+        assert_eq!((stored.state.phase.as_str(), &stored.accepted), ("Superseded", &None));
         Ok(())
     }
 

@@ -1,3 +1,4 @@
+use serde_json::{Value, json};
 use weir_model::{BackendKey, HostName, PortRef, Role, Split};
 use weir_release::{
     spec::Weight,
@@ -183,4 +184,154 @@ fn a_release_that_can_no_longer_be_read_stays_in_force() {
     translator.delete(&ObjectRef::new(Kind::Release, "default", "one"));
     translator.translate();
     assert_eq!(arms(&split(&translator, "/")), [("default/v1/80".into(), 1, None)]);
+}
+
+/// A translator as a controller has it, on the same Services and Ingress.
+fn controller(objects: &[&Value]) -> Translator {
+    let mut translator = Translator::new(Config { standalone: false, ..Config::default() });
+    apply(&mut translator, &ingress("shop", "v1").replace("spec:", "spec:\n  ingressClassName: weir"), 0);
+    let class = "{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: weir}, \
+                 spec: {controller: weir.dev/ingress}}";
+    apply(&mut translator, class, 0);
+    let slices = ["v1", "v2", "v3"].map(|name| {
+        format!(
+            "{{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, metadata: {{name: {name}-1, \
+             labels: {{kubernetes.io/service-name: {name}}}}}, ports: [{{name: http, port: 80}}], \
+             endpoints: [{{addresses: [10.0.0.1]}}]}}"
+        )
+    });
+    slices.iter().for_each(|slice| apply(&mut translator, slice, 0));
+    apply(&mut translator, SERVICES, 0);
+    objects.iter().for_each(|object| apply(&mut translator, &object.to_string(), 0));
+    translator.translate();
+    translator
+}
+
+/// A Release as the API server has it: created in a year, of a generation, with what is stored of it.
+fn stored(name: &str, created: u32, state: &State) -> Value {
+    let spec = json!({
+        "routes": [{"kind": "Ingress", "name": "shop"}],
+        "stable": {"service": {"name": "v1", "port": "http"}},
+        "canary": {"service": {"name": "v2", "port": "http"}},
+        "steps": [{"name": "one", "weight": 5, "bake": {"duration": "1m"}}, {"name": "all", "weight": 100}],
+    });
+    let metadata = json!({
+        "name": name, "namespace": "default", "uid": format!("{name}-1"), "generation": 1,
+        "creationTimestamp": format!("{created}-01-01T00:00:00Z"),
+    });
+    let mut status = serde_json::to_value(ReleaseStatus::new(state).unwrap()).unwrap();
+    status["accepted"] = json!({"generation": 1, "spec": spec.clone()});
+    let version = weir_crd::API_VERSION;
+    json!({"apiVersion": version, "kind": "Release", "metadata": metadata, "spec": spec, "status": status})
+}
+
+/// The same with a spec that makes no sense: by its shape, or by its meaning.
+fn broken(object: &Value) -> [Value; 2] {
+    let spoil = |step: Value| {
+        let mut object = object.clone();
+        object["metadata"]["generation"] = json!(2);
+        object["spec"]["steps"] = step;
+        object
+    };
+    [spoil(json!("many")), spoil(json!([{"weight": 7}]))]
+}
+
+fn names(translator: &Translator) -> Vec<(String, u32)> {
+    arms(&split(translator, "/")).into_iter().map(|(name, weight, _)| (name, weight)).collect()
+}
+
+fn a_twentieth() -> Vec<(String, u32)> {
+    vec![("default/v1/80".into(), 9_500), ("default/v2/80".into(), 500)]
+}
+
+#[test]
+fn a_restart_takes_nothing_away_while_the_spec_makes_no_sense() {
+    for broken in broken(&stored("one", 2026, &routed(Phase::Superseded, twentieth()))) {
+        let translator = controller(&[&broken]);
+        assert_eq!(names(&translator), a_twentieth());
+        let known = &translator.releases()[&key("one")];
+        assert_eq!((known.basis, known.refusals[0].field.starts_with("spec.steps")), (Basis::Before, true));
+        let finding = translator.findings().into_iter().find(|one| one.code == Code::InvalidRelease).unwrap();
+        assert!(finding.message.ends_with("What it said before stays in force."), "{finding}");
+    }
+}
+
+#[test]
+fn the_later_of_what_is_known_and_what_is_stored_counts() {
+    let mut seen = stored("one", 2026, &routed(Phase::Superseded, twentieth()));
+    seen["metadata"]["generation"] = json!(3);
+    seen["spec"]["canary"]["service"]["name"] = json!("v3");
+    let services = |translator: &Translator| {
+        let spec = translator.releases()[&key("one")].spec.clone();
+        spec.unwrap().canary.service.service.to_string()
+    };
+    // What is stored is older than what was seen, then newer.
+    let [mut later, _] = broken(&stored("one", 2026, &routed(Phase::Superseded, twentieth())));
+    later["metadata"]["generation"] = json!(5);
+    let mut translator = controller(&[&seen, &later]);
+    assert_eq!(services(&translator), "v3");
+    later["status"]["accepted"]["generation"] = json!(4);
+    apply(&mut translator, &later.to_string(), 0);
+    assert_eq!(services(&translator), "v2");
+}
+
+#[test]
+fn where_it_stands_and_whether_it_goes_does_not_depend_on_the_spec() {
+    let object = stored("one", 2026, &routed(Phase::Superseded, twentieth()));
+    let mut translator = controller(&[&object]);
+    let only = Division::Only { side: Side::Stable, close: false };
+    for mut broken in broken(&stored("one", 2026, &routed(Phase::Superseded, only))) {
+        broken["metadata"]["deletionTimestamp"] = json!("2026-02-01T00:00:00Z");
+        broken["metadata"]["finalizers"] = json!(["weir.dev/release"]);
+        apply(&mut translator, &broken.to_string(), 0);
+        translator.translate();
+        assert_eq!(names(&translator), [("default/v1/80".to_owned(), 1)]);
+        let metadata = &translator.releases()[&key("one")].metadata;
+        assert!(metadata.deletion_timestamp.is_some() && metadata.rest.contains_key("finalizers"));
+        apply(&mut translator, &object.to_string(), 0);
+    }
+}
+
+#[test]
+fn the_elder_stays_the_elder_while_its_spec_makes_no_sense() {
+    let elder = stored("z-elder", 2025, &routed(Phase::Superseded, twentieth()));
+    let younger = stored("a-younger", 2026, &State::default());
+    for elder in [elder.clone()].into_iter().chain(broken(&elder)) {
+        let mut translator = controller(&[&younger, &elder]);
+        assert_eq!(translator.release_in_the_way(&key("a-younger")), Some(&key("z-elder")));
+        assert_eq!(translator.release_in_the_way(&key("z-elder")), None);
+        assert_eq!(names(&translator), a_twentieth());
+        translator.delete(&ObjectRef::new(Kind::Release, "default", "z-elder"));
+        assert_eq!(translator.release_in_the_way(&key("a-younger")), None);
+    }
+}
+
+#[test]
+fn of_a_spec_that_nobody_reads_any_more_the_traffic_remains() {
+    let object = stored("one", 2026, &routed(Phase::Superseded, twentieth()));
+    for mut broken in broken(&object) {
+        broken["status"]["accepted"]["spec"]["offline"] = json!({"formerField": true});
+        let translator = controller(&[&broken]);
+        assert_eq!(names(&translator), a_twentieth());
+        let known = &translator.releases()[&key("one")];
+        assert_eq!(known.basis, Basis::Remains);
+        assert!(known.spec.as_ref().unwrap().paused, "it would go on by rules that nobody can read");
+        let accepted = serde_json::to_value(known.accepted.as_deref()).unwrap();
+        assert_eq!(accepted, broken["status"]["accepted"], "another version can read it");
+    }
+}
+
+#[test]
+fn another_release_of_the_same_name_begins_anew() {
+    let object = stored("one", 2026, &routed(Phase::Superseded, twentieth()));
+    let mut translator = controller(&[&object]);
+    for mut broken in broken(&object) {
+        broken["metadata"]["uid"] = json!("one-2");
+        broken["status"] = Value::Null;
+        apply(&mut translator, &broken.to_string(), 0);
+        translator.translate();
+        assert_eq!(names(&translator), [("default/v1/80".to_owned(), 1)]);
+        assert_eq!(translator.releases()[&key("one")].state, State::default());
+        apply(&mut translator, &object.to_string(), 0);
+    }
 }
