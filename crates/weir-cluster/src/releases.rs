@@ -15,6 +15,7 @@ mod asked;
 mod conditions;
 mod fleet;
 mod held;
+mod record;
 mod store;
 mod workloads;
 
@@ -111,17 +112,16 @@ impl Desk {
     async fn look(&mut self) {
         let view = Arc::clone(&self.tools.view.borrow());
         self.held.retain(|key, _| view.releases.contains_key(key));
-        if view.releases.is_empty() {
-            self.refuse_orphans(&view).await;
-            return;
+        if !view.releases.is_empty() {
+            self.fleet.look().await;
         }
-        self.fleet.look().await;
         for (key, release) in &view.releases {
             if release.overlaid.foreign {
                 self.held.remove(key);
                 continue;
             }
             self.held.entry(key.clone()).or_insert_with(|| Held::new(release)).see(release);
+            self.answer_again(key, release).await;
             let Some(spec) = &release.known.spec else {
                 if release.known.metadata.deletion_timestamp.is_some() {
                     // Nothing is laid over anything, so nothing is lost.
@@ -136,13 +136,29 @@ impl Desk {
             }
         }
         self.refuse_orphans(&view).await;
+        // Whatever has an answer is recorded: the record is stored before the answer.
+        for id in self.asked.surplus() {
+            self.hands.remove(&id).await;
+        }
+    }
+
+    /// Answers what was looked at already: the answer was lost, or the object was made again.
+    async fn answer_again(&mut self, key: &ReleaseKey, release: &ReleaseView) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        for (id, answer) in self.asked.repeated(key, held.record()) {
+            if let Some((_, name, uid)) = record::parts(&id) {
+                held.renew(name, uid);
+            }
+            let arrived = self.hands.answer(&id, Some((key, release)), answer).await;
+            self.asked.answered(&id, arrived);
+        }
     }
 
     /// Answers what was asked of a release that is not there.
     async fn refuse_orphans(&mut self, view: &View) {
-        for (id, release) in self.asked.orphans(&view.releases) {
-            let refused = format!("there is no Release {release}");
-            self.hands.answer(&id, Some(refused)).await;
+        for (id, wrong) in self.asked.orphans(&view.releases) {
+            let arrived = self.hands.answer(&id, None, Some(wrong)).await;
+            self.asked.answered(&id, arrived);
         }
     }
 
@@ -182,8 +198,8 @@ impl Desk {
         match action {
             Action::Ask(gate) => self.inquiries.gate(key, &gate, about(key, &gate.name)),
             Action::Answer { id, refused } => {
-                self.hands.answer(&id, refused).await;
-                self.asked.answered(&id);
+                let arrived = self.hands.answer(&id, Some((key, release)), refused).await;
+                self.asked.answered(&id, arrived);
             }
             Action::Event(event) => self.hands.tell(key, release, event).await,
             Action::Scale { role, replicas } => {

@@ -106,6 +106,25 @@ pub struct ReleaseActionStatus {
     pub at: String,
 }
 
+/// What became of a `ReleaseAction`, as the status of its Release keeps it: the object itself may be gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handled {
+    /// Its name.
+    pub name: String,
+    /// Tells it from a later one of the same name.
+    pub uid: String,
+    /// What was asked for.
+    pub verb: String,
+    /// Who asked, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When it was looked at (RFC 3339).
+    pub at: String,
+    /// Why it was refused, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// Whether something was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Outcome {

@@ -22,6 +22,7 @@ pub use self::{
     step::{Approval, Bake, Curve, Gate, Ramp, Step, Webhook},
 };
 use crate::{
+    action::Handled,
     object::{Condition, Metadata, is_default},
     refusal::Refusal,
     shape,
@@ -229,5 +230,10 @@ impl ReleaseStatus {
     /// The last spec that made sense, as far as it is stored.
     pub fn accepted(&self) -> Option<Accepted> {
         Accepted::deserialize(self.state.get("accepted")?).ok()
+    }
+
+    /// The last actions that were looked at, the latest last.
+    pub fn actions(&self) -> Vec<Handled> {
+        self.state.get("actions").and_then(|actions| Vec::deserialize(actions).ok()).unwrap_or_default()
     }
 }

@@ -10,18 +10,21 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_model::ReleaseKey;
 use weir_release::{
     action,
     spec::{Version, WorkloadKind},
 };
 
-use super::store::{self, FINALIZER, MANAGER};
+use super::{
+    record,
+    store::{self, FINALIZER, MANAGER},
+};
 use crate::index::ReleaseView;
 
 /// On a workload that is no longer needed.
@@ -42,15 +45,43 @@ impl Hands {
         Self { recorder: Recorder::new(client.clone(), reporter), client }
     }
 
-    /// Answers a `ReleaseAction`, `namespace/name`.
-    pub(super) async fn answer(&self, id: &str, refused: Option<String>) {
-        let Some((namespace, name)) = id.split_once('/') else { return };
+    /// Answers a `ReleaseAction`, which then belongs to its release and goes with it. Returns when, if the answer
+    /// arrived.
+    pub(super) async fn answer(
+        &self,
+        id: &str,
+        owner: Option<(&ReleaseKey, &ReleaseView)>,
+        refused: Option<String>,
+    ) -> Option<String> {
+        let (namespace, name, uid) = record::parts(id)?;
         let api = store::api(&self.client, "ReleaseAction", "releaseactions", namespace);
+        if let Some((key, release)) = owner {
+            let params = PatchParams::apply(MANAGER).force();
+            let owned = api.patch(name, &params, &Patch::Apply(owned(name, uid, key, release))).await;
+            report("naming the owner of", id, owned.map(drop));
+        }
         let result = if refused.is_none() { "Applied" } else { "Refused" };
         let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let status = json!({ "status": { "result": result, "message": refused, "at": at } });
+        let status = json!({
+            "metadata": { "uid": uid },
+            "status": { "result": result, "message": refused, "at": at },
+        });
         let done = api.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await;
+        let arrived = done.is_ok().then_some(at);
         report("an answer", id, done.map(drop));
+        arrived
+    }
+
+    /// Removes a `ReleaseAction`, this very one.
+    pub(super) async fn remove(&self, id: &str) {
+        let Some((namespace, name, uid)) = record::parts(id) else { return };
+        let api = store::api(&self.client, "ReleaseAction", "releaseactions", namespace);
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        match api.delete(name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
+            // Somebody else was faster.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+            done => report("removing", id, done.map(drop)),
+        }
     }
 
     /// Writes an Event.
@@ -142,6 +173,18 @@ impl Hands {
         let done = api.patch(&key.name, &PatchParams::default(), &patch).await;
         report("removing the finalizer", &format!("{FINALIZER} of {key}"), done.map(drop));
     }
+}
+
+/// The owner of a `ReleaseAction`. Nobody waits for it to go before its release does: that takes more permissions.
+fn owned(name: &str, uid: &str, key: &ReleaseKey, release: &ReleaseView) -> Value {
+    let owner = json!({
+        "apiVersion": weir_crd::API_VERSION, "kind": "Release", "name": *key.name, "uid": *release.uid,
+    });
+    json!({
+        "apiVersion": weir_crd::API_VERSION,
+        "kind": "ReleaseAction",
+        "metadata": { "name": name, "uid": uid, "ownerReferences": [owner] },
+    })
 }
 
 /// Takes our entry out of the record of who manages the replicas; they stay as they are. It goes by the scale

@@ -1,6 +1,10 @@
-//! `ReleaseAction` objects: what somebody asks of a release, the oldest first.
+//! `ReleaseAction` objects: what somebody asks of a release, the oldest first, and those that are looked at and may
+//! go.
 
-use std::{collections::BTreeMap, pin::pin};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+};
 
 use futures_util::StreamExt as _;
 use kube::{
@@ -14,7 +18,11 @@ use weir_crd::ReleaseAction;
 use weir_model::ReleaseKey;
 use weir_release::verb::Request;
 
+use super::record::{self, Record};
 use crate::{index::ReleaseView, watch::events};
+
+/// How many of a release that are looked at are kept as objects.
+const KEPT: usize = 20;
 
 /// A `ReleaseAction`: namespace and name.
 pub(super) type Id = (String, String);
@@ -24,8 +32,12 @@ pub(super) type Id = (String, String);
 pub(super) enum Change {
     /// It is there, without an answer.
     Open(Id, Box<Open>),
-    /// It is gone, or answered.
-    Closed(Id),
+    /// It is there, with an answer.
+    Finished(Id, Finished),
+    /// It is gone.
+    Gone(Id),
+    /// There are these and no others.
+    Listed(BTreeSet<Id>),
 }
 
 /// A `ReleaseAction` without an answer.
@@ -33,15 +45,26 @@ pub(super) enum Change {
 pub(super) struct Open {
     /// When it was created, and its name: the order.
     at: (String, String),
+    uid: String,
     release: ReleaseKey,
     /// What is asked for, or what is wrong with it.
     request: Result<Request, String>,
 }
 
-/// Those without an answer.
+/// A `ReleaseAction` with an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Finished {
+    /// When it was answered, and its name: the order.
+    at: (String, String),
+    uid: String,
+    release: ReleaseKey,
+}
+
+/// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     open: BTreeMap<Id, Open>,
+    finished: BTreeMap<Id, Finished>,
 }
 
 /// Follows them for as long as it is polled.
@@ -50,11 +73,20 @@ pub(super) async fn follow(client: Client, changes: UnboundedSender<Change>) {
     let resource = ApiResource::from_gvk_with_plural(&kind, "releaseactions");
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
     let mut heard = pin!(events(api, watcher::Config::default(), "ReleaseAction"));
+    let mut listed = BTreeSet::new();
     while let Some(event) = heard.next().await {
         let change = match event {
-            Event::Apply(object) | Event::InitApply(object) => read(&object),
-            Event::Delete(object) => Some(Change::Closed(id(&object))),
-            Event::Init | Event::InitDone => None,
+            Event::Apply(object) => read(&object),
+            Event::InitApply(object) => {
+                listed.insert(id(&object));
+                read(&object)
+            }
+            Event::Delete(object) => Some(Change::Gone(id(&object))),
+            Event::Init => {
+                listed.clear();
+                None
+            }
+            Event::InitDone => Some(Change::Listed(std::mem::take(&mut listed))),
         };
         if change.is_some_and(|change| changes.send(change).is_err()) {
             return;
@@ -67,23 +99,22 @@ fn id(object: &DynamicObject) -> Id {
     (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
 }
 
-fn read(object: &DynamicObject) -> Option<Change> {
+pub(super) fn read(object: &DynamicObject) -> Option<Change> {
     let id = id(object);
     let mut value = serde_json::to_value(object).ok()?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let release = ReleaseKey::new(id.0.clone(), text(&value["spec"]["release"]));
+    let uid = text(&value["metadata"]["uid"]);
     if value["status"]["result"].is_string() {
-        return Some(Change::Closed(id));
+        let at = (text(&value["status"]["at"]), id.1.clone());
+        return Some(Change::Finished(id, Finished { at, uid, release }));
     }
     value["apiVersion"] = weir_crd::API_VERSION.into();
     value["kind"] = "ReleaseAction".into();
     let by = value["metadata"]["annotations"]["weir.dev/by"].as_str().map(str::to_owned);
-    let release = value["spec"]["release"].as_str().unwrap_or_default().to_owned();
-    let created = value["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
-    let open = Open {
-        at: (created, id.1.clone()),
-        release: ReleaseKey::new(id.0.clone(), release),
-        request: request(&value, format!("{}/{}", id.0, id.1), by),
-    };
-    Some(Change::Open(id, Box::new(open)))
+    let at = (text(&value["metadata"]["creationTimestamp"]), id.1.clone());
+    let request = request(&value, record::id(&id.0, &id.1, &uid), by);
+    Some(Change::Open(id, Box::new(Open { at, uid, release, request })))
 }
 
 fn request(value: &Value, id: String, by: Option<String>) -> Result<Request, String> {
@@ -99,8 +130,21 @@ fn request(value: &Value, id: String, by: Option<String>) -> Result<Request, Str
 impl Asked {
     pub(super) fn take(&mut self, change: Change) {
         match change {
+            // Its owner is named before it is answered, and both are told of.
+            Change::Open(id, open) if self.finished.get(&id).is_some_and(|known| known.uid == open.uid) => {}
             Change::Open(id, open) => drop(self.open.insert(id, *open)),
-            Change::Closed(id) => drop(self.open.remove(&id)),
+            Change::Finished(id, finished) => {
+                self.open.remove(&id);
+                self.finished.insert(id, finished);
+            }
+            Change::Gone(id) => {
+                self.open.remove(&id);
+                self.finished.remove(&id);
+            }
+            Change::Listed(there) => {
+                self.open.retain(|id, _| there.contains(id));
+                self.finished.retain(|id, _| there.contains(id));
+            }
         }
     }
 
@@ -111,29 +155,57 @@ impl Asked {
         of_release.into_iter().find_map(|open| open.request.clone().ok())
     }
 
-    /// Forgets a request that is answered.
-    pub(super) fn answered(&mut self, id: &str) {
-        if let Some((namespace, name)) = id.split_once('/') {
-            self.open.remove(&(namespace.to_owned(), name.to_owned()));
+    /// A request was answered at this time (RFC 3339). One whose answer did not arrive is there again when all are
+    /// listed.
+    pub(super) fn answered(&mut self, id: &str, arrived: Option<String>) {
+        let Some((namespace, name, _)) = record::parts(id) else { return };
+        let id = (namespace.to_owned(), name.to_owned());
+        if let (Some(open), Some(at)) = (self.open.remove(&id), arrived) {
+            let at = (at, id.1.clone());
+            self.finished.insert(id, Finished { at, uid: open.uid, release: open.release });
         }
     }
 
-    /// Takes out what nobody can do: requests to releases that are not there, and such as cannot be read. With
-    /// what is to be said of each.
-    pub(super) fn orphans(&mut self, releases: &BTreeMap<ReleaseKey, ReleaseView>) -> Vec<(String, String)> {
-        let mut orphans = Vec::new();
-        self.open.retain(|(namespace, name), open| {
-            let wrong = match &open.request {
-                Err(fault) => Some(fault.clone()),
-                Ok(_) if !releases.contains_key(&open.release) => {
-                    Some(format!("there is no Release {}", open.release))
-                }
-                Ok(_) => None,
-            };
-            let keep = wrong.is_none();
-            orphans.extend(wrong.map(|wrong| (format!("{namespace}/{name}"), wrong)));
-            keep
+    /// The requests to a release that were looked at before, with what is to be answered.
+    pub(super) fn repeated(&self, key: &ReleaseKey, record: &Record) -> Vec<(String, Option<String>)> {
+        let of_release = self.open.iter().filter(|(_, open)| open.release == *key);
+        let repeated = of_release.filter_map(|((namespace, name), open)| {
+            Some((record::id(namespace, name, &open.uid), record.answer(name, &open.uid)?))
         });
-        orphans
+        repeated.collect()
+    }
+
+    /// Takes out those with an answer that are more than is kept of one release, the oldest ones.
+    pub(super) fn surplus(&mut self) -> Vec<String> {
+        let mut by_release: BTreeMap<ReleaseKey, Vec<(Finished, Id)>> = BTreeMap::new();
+        for (id, finished) in &self.finished {
+            let of_release = by_release.entry(finished.release.clone()).or_default();
+            of_release.push((finished.clone(), id.clone()));
+        }
+        let mut surplus = Vec::new();
+        for mut of_release in by_release.into_values().filter(|all| all.len() > KEPT) {
+            of_release.sort_by(|(a, _), (b, _)| b.at.cmp(&a.at));
+            for (finished, id) in of_release.drain(KEPT..) {
+                surplus.push(record::id(&id.0, &id.1, &finished.uid));
+                self.finished.remove(&id);
+            }
+        }
+        surplus
+    }
+
+    /// What nobody can do: requests to releases that are not there, and such as cannot be read. With what is to be
+    /// said of each.
+    pub(super) fn orphans(&self, releases: &BTreeMap<ReleaseKey, ReleaseView>) -> Vec<(String, String)> {
+        let orphans = self.open.iter().filter_map(|((namespace, name), open)| {
+            let wrong = match &open.request {
+                Err(fault) => fault.clone(),
+                Ok(_) if !releases.contains_key(&open.release) => {
+                    format!("there is no Release {}", open.release)
+                }
+                Ok(_) => return None,
+            };
+            Some((record::id(namespace, name, &open.uid), wrong))
+        });
+        orphans.collect()
     }
 }

@@ -11,7 +11,10 @@ use weir_release::{
     view::{Live, Meter},
 };
 
-use super::conditions::{fault, told_fault};
+use super::{
+    conditions::{fault, told_fault},
+    record::Record,
+};
 use crate::index::ReleaseView;
 
 /// How long figures are taken over.
@@ -31,6 +34,9 @@ pub(super) struct Held {
     words: String,
     /// What the status says of the manifest.
     told: Told,
+    /// What became of its actions, and whether that is stored.
+    record: Record,
+    recorded: bool,
     /// When it was taken in hand.
     since: Instant,
     meter: Meter,
@@ -82,6 +88,8 @@ impl Held {
             waiting: false,
             words: release.known.status.waiting_for.clone().unwrap_or_default(),
             told: Told::stored(release),
+            record: Record::new(release.known.status.actions()),
+            recorded: true,
             since: Instant::now(),
             meter: Meter::default(),
         }
@@ -103,6 +111,8 @@ impl Held {
 
     /// A state was stored.
     pub(super) fn stored(&mut self, release: &ReleaseView, plan: &Plan, version: Arc<str>) {
+        self.record = self.record_with(plan);
+        self.recorded = true;
         self.stored = plan.next.clone();
         self.words.clone_from(&plan.report.waiting_for);
         self.told = Told::of(release);
@@ -113,7 +123,26 @@ impl Held {
     /// on words are stored with the rest.
     pub(super) fn has_news(&self, release: &ReleaseView, plan: &Plan) -> bool {
         let waits = plan.next.attempt.is_none() && plan.report.waiting_for != self.words;
-        waits || self.told != Told::of(release)
+        waits || !self.recorded || self.told != Told::of(release)
+    }
+
+    /// What became of its actions.
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The same after a plan: whatever was asked for is recorded with the state that follows from it.
+    pub(super) fn record_with(&self, plan: &Plan) -> Record {
+        let acted = plan.next.last_action.as_ref();
+        match acted.filter(|acted| Some(*acted) != self.stored.last_action.as_ref()) {
+            Some(acted) => self.record.with(acted),
+            None => self.record.clone(),
+        }
+    }
+
+    /// An action is there that is recorded.
+    pub(super) fn renew(&mut self, name: &str, uid: &str) {
+        self.recorded &= !self.record.renew(name, uid);
     }
 
     /// Somebody else wrote.

@@ -90,6 +90,10 @@ fn status(release: &ReleaseView, held: &Held, plan: &Plan) -> anyhow::Result<Val
     if let Some(accepted) = accepted(release)? {
         status["accepted"] = accepted;
     }
+    let record = held.record_with(plan);
+    if !record.handled().is_empty() {
+        status["actions"] = serde_json::to_value(record.handled())?;
+    }
     status["waitingFor"] = json!(plan.report.waiting_for);
     status["weight"] = json!(weight.unwrap_or_default());
     status["acknowledged"] = json!(format!("{}/{}", held.live().acknowledged, held.live().proxies));

@@ -64,6 +64,10 @@ impl Leader {
             }
         }
         self.translator.translate();
+        for action in self.server.all("releaseactions").into_values() {
+            let heard = super::asked::read(&serde_json::from_value(action).unwrap());
+            self.desk.asked.take(heard.unwrap());
+        }
         let view = |(key, known): (&ReleaseKey, _)| {
             let metadata = &objects[&*key.name]["metadata"];
             let text = |field: &str| Arc::from(metadata[field].as_str().unwrap_or_default());
@@ -268,4 +272,95 @@ async fn one_that_never_made_sense_can_be_deleted() {
     let server = Server::with("releases", release);
     Leader::on(&server, &objects("v1", BOTH)).await.settle().await;
     assert_eq!(server.get("releases", "shop")["metadata"]["finalizers"], json!(["example.com/other"]));
+}
+
+fn action(name: &str, uid: &str, verb: &str) -> Value {
+    json!({
+        "apiVersion": weir_crd::API_VERSION, "kind": "ReleaseAction",
+        "metadata": {"name": name, "namespace": "shop", "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"release": "shop", "verb": verb},
+    })
+}
+
+fn answer(server: &Server, name: &str) -> (String, String) {
+    let status = &server.get("releaseactions", name)["status"];
+    let text = |field: &str| status[field].as_str().unwrap_or_default().to_owned();
+    (text("result"), text("message"))
+}
+
+#[tokio::test]
+async fn an_action_belongs_to_its_release_and_is_recorded_there() {
+    let server = Server::with("releases", release());
+    let mut leader = Leader::on(&server, &objects("v1", BOTH)).await;
+    leader.settle().await;
+    for (name, verb) in [("a1", "pause"), ("a2", "undo")] {
+        server.put("releaseactions", action(name, "u", verb));
+    }
+    leader.settle().await;
+    let owner =
+        json!([{"apiVersion": weir_crd::API_VERSION, "kind": "Release", "name": "shop", "uid": "r1"}]);
+    for (name, result) in [("a1", "Applied"), ("a2", "Refused")] {
+        assert_eq!(server.get("releaseactions", name)["metadata"]["ownerReferences"], owner);
+        assert_eq!(answer(&server, name).0, result);
+    }
+    let actions = server.get("releases", "shop")["status"]["actions"].clone();
+    let told = |index: usize, field: &str| actions[index][field].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        (told(0, "name"), told(0, "verb"), told(0, "refused")),
+        ("a1".into(), "pause".into(), String::new())
+    );
+    assert!(told(1, "refused").starts_with("the old version was not left"), "{actions:#}");
+}
+
+#[tokio::test]
+async fn an_action_that_is_made_again_is_not_done_again() {
+    let server = Server::with("releases", release());
+    let objects = objects("v1", BOTH);
+    let mut leader = Leader::on(&server, &objects).await;
+    leader.settle().await;
+    server.put("releaseactions", action("pause", "u1", "pause"));
+    leader.settle().await;
+    server.put("releaseactions", action("go-on", "u1", "resume"));
+    leader.settle().await;
+    assert_eq!(server.get("releases", "shop")["status"]["hold"], Value::Null);
+    // By a tool that keeps it in Git, and to a leader that was not there before.
+    server.put("releaseactions", action("pause", "u2", "pause"));
+    // The answer to this one was lost.
+    server.put("releaseactions", action("go-on", "u1", "resume"));
+    let mut leader = Leader::on(&server, &objects).await;
+    leader.settle().await;
+    assert_eq!(server.get("releases", "shop")["status"]["hold"], Value::Null, "it is paused again");
+    let (result, message) = answer(&server, "pause");
+    assert_eq!(result, "Refused");
+    assert!(message.contains("a ReleaseAction pause (pause) was looked at already"), "{message}");
+    assert_eq!(answer(&server, "go-on").0, "Applied");
+    let actions = server.get("releases", "shop")["status"]["actions"].clone();
+    let names: Vec<_> = actions.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["go-on", "pause"], "the name that came back is kept for longer");
+}
+
+#[tokio::test]
+async fn the_newest_answers_of_each_release_are_kept() {
+    let server = Server::with("releases", release());
+    for number in 0..30 {
+        let mut done = action(&format!("done-{number:02}"), "u", "resume");
+        done["status"] = json!({"result": "Refused", "at": format!("2026-01-01T00:00:{:02}Z", 59 - number)});
+        let mut of_other = done.clone();
+        of_other["metadata"]["name"] = json!(format!("other-{number:02}"));
+        of_other["spec"]["release"] = json!(if number < 15 { "one" } else { "another" });
+        server.put("releaseactions", done);
+        server.put("releaseactions", of_other);
+    }
+    server.put("releaseactions", action("open", "u", "pause"));
+    let mut leader = Leader::on(&server, &objects("v1", BOTH)).await;
+    leader.settle().await;
+    let left = server.all("releaseactions");
+    let done: Vec<&str> = left.keys().map(String::as_str).filter(|name| name.starts_with("done")).collect();
+    assert_eq!(
+        (done.first(), done.last()),
+        (Some(&"done-00"), Some(&"done-18")),
+        "with the one just answered"
+    );
+    assert_eq!(left.keys().filter(|name| name.starts_with("other")).count(), 30);
+    assert_eq!(answer(&server, "open").0, "Applied");
 }

@@ -27,6 +27,12 @@ pub(super) fn release() -> Value {
                 "x-kubernetes-map-type": "atomic",
                 "x-kubernetes-preserve-unknown-fields": true,
             },
+            "actions": {
+                "type": "array",
+                "description": "The last 50 ReleaseActions that were looked at, and what came of each. One of the same name is not \
+                                done again.",
+                "items": open("What was asked for, by whom, and when."),
+            },
             "attempt": open("Which try it is, of which revisions, and when it began."),
             "step": open("The step that is under way: its name, and how far it is."),
             "routing": open("What proxies obey: how requests are divided, and the epoch that counts the changes."),
