@@ -149,7 +149,7 @@ impl Desk {
             if let Some((_, name, uid)) = record::parts(&id) {
                 held.renew(name, uid);
             }
-            let arrived = self.hands.answer(&id, Some((key, release)), answer).await;
+            let arrived = self.hands.answer(&id, Some((key, release)), answer.err()).await;
             self.asked.answered(&id, arrived);
         }
     }

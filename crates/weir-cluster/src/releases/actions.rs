@@ -57,8 +57,8 @@ impl Hands {
         let api = store::api(&self.client, "ReleaseAction", "releaseactions", namespace);
         if let Some((key, release)) = owner {
             let params = PatchParams::apply(MANAGER).force();
-            let owned = api.patch(name, &params, &Patch::Apply(owned(name, uid, key, release))).await;
-            report("naming the owner of", id, owned.map(drop));
+            let patch = Patch::Apply(with_owner(name, uid, key, release));
+            report("naming the owner of", id, api.patch(name, &params, &patch).await.map(drop));
         }
         let result = if refused.is_none() { "Applied" } else { "Refused" };
         let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -176,7 +176,7 @@ impl Hands {
 }
 
 /// The owner of a `ReleaseAction`. Nobody waits for it to go before its release does: that takes more permissions.
-fn owned(name: &str, uid: &str, key: &ReleaseKey, release: &ReleaseView) -> Value {
+fn with_owner(name: &str, uid: &str, key: &ReleaseKey, release: &ReleaseView) -> Value {
     let owner = json!({
         "apiVersion": weir_crd::API_VERSION, "kind": "Release", "name": *key.name, "uid": *release.uid,
     });

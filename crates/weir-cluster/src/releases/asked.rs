@@ -167,7 +167,7 @@ impl Asked {
     }
 
     /// The requests to a release that were looked at before, with what is to be answered.
-    pub(super) fn repeated(&self, key: &ReleaseKey, record: &Record) -> Vec<(String, Option<String>)> {
+    pub(super) fn repeated(&self, key: &ReleaseKey, record: &Record) -> Vec<(String, Result<(), String>)> {
         let of_release = self.open.iter().filter(|(_, open)| open.release == *key);
         let repeated = of_release.filter_map(|((namespace, name), open)| {
             Some((record::id(namespace, name, &open.uid), record.answer(name, &open.uid)?))

@@ -1,4 +1,5 @@
-//! What became of ReleaseActions, for as long as their Release is there: the objects themselves are cleaned up.
+//! What became of each `ReleaseAction`, for as long as its Release is there: the objects themselves are cleaned
+//! up.
 //!
 //! An action is known by its name. The object may be deleted and made again, by a tool that keeps it in Git or from a
 //! backup, with another uid and as if nobody had looked at it; it is done once all the same.
@@ -54,13 +55,13 @@ impl Record {
 
     /// What to answer to an action that was looked at already: the same again, or, if it is another object of that
     /// name, why it is not done.
-    pub(super) fn answer(&self, name: &str, uid: &str) -> Option<Option<String>> {
+    pub(super) fn answer(&self, name: &str, uid: &str) -> Option<Result<(), String>> {
         let of_name = || self.0.iter().rev().filter(|handled| handled.name == name);
         if let Some(same) = of_name().find(|handled| handled.uid == uid) {
-            return Some(same.refused.clone());
+            return Some(same.refused.clone().map_or(Ok(()), Err));
         }
         let Handled { verb, at, .. } = of_name().next()?;
-        Some(Some(format!(
+        Some(Err(format!(
             "a ReleaseAction {name} ({verb}) was looked at already, at {at}, and each is done once: give another one \
              another name, as generateName does"
         )))
@@ -101,9 +102,9 @@ mod tests {
     #[test]
     fn the_same_action_gets_the_same_answer_and_another_of_its_name_none() {
         let record = Record::default().with(&acted(0)).with(&acted(1));
-        assert_eq!(record.answer("a0", "u"), Some(None));
-        assert_eq!(record.answer("a1", "u"), Some(Some("it is not held".into())));
-        let refused = record.answer("a0", "u2").flatten().unwrap();
+        assert_eq!(record.answer("a0", "u"), Some(Ok(())));
+        assert_eq!(record.answer("a1", "u"), Some(Err("it is not held".into())));
+        let refused = record.answer("a0", "u2").unwrap().unwrap_err();
         assert!(refused.contains("a0 (resume) was looked at already, at 2026-01-01T00:00:00Z"), "{refused}");
         assert_eq!(record.answer("a2", "u"), None);
     }

@@ -47,8 +47,8 @@ impl Accepted {
     pub fn remains(&self, namespace: &str, divided: bool) -> Option<Spec> {
         let fields: &[&str] = if divided { &DIVIDING } else { &SENDING };
         let mut spec = only(&self.spec, fields);
-        if let Some(steps) = spec.get_mut("steps").and_then(Value::as_array_mut) {
-            steps.iter_mut().for_each(|step| *step = only(step, &OF_STEP));
+        for step in spec.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+            *step = only(step, &OF_STEP);
         }
         let spec = read(namespace, &spec).ok()?;
         Some(Spec { paused: true, ..spec })

@@ -200,9 +200,10 @@ fn controller(objects: &[&Value]) -> Translator {
              endpoints: [{{addresses: [10.0.0.1]}}]}}"
         )
     });
-    slices.iter().for_each(|slice| apply(&mut translator, slice, 0));
-    apply(&mut translator, SERVICES, 0);
-    objects.iter().for_each(|object| apply(&mut translator, &object.to_string(), 0));
+    let objects = objects.iter().map(ToString::to_string);
+    for text in slices.into_iter().chain([SERVICES.to_owned()]).chain(objects) {
+        apply(&mut translator, &text, 0);
+    }
     translator.translate();
     translator
 }
