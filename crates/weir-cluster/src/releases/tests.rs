@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use weir_fleet::Hub;
 use weir_model::{HostName, ReleaseKey, Role};
 use weir_release::{
-    spec::{Side, Weight},
+    spec::Weight,
     state::{
         AbortStage, AbortState, Attempt, Division, OfflineStage, OfflineState, Phase, Routing, State,
         StepStage, StepState,
@@ -205,20 +205,20 @@ fn phases() -> Vec<(Phase, Division)> {
     let step = |stage| StepState { index: 0, name: "fifth".into(), stage, elapsed };
     let state = OfflineStage::VerifyZero;
     let (cut, closed, contested, retire, told, sent) = (0, 0, false, false, false, None);
-    let offline = |side| OfflineState { side, state, elapsed, cut, closed, contested, retire, told, sent };
+    let offline = |role| OfflineState { role, state, elapsed, cut, closed, contested, retire, told, sent };
     let fifth = Division::Step { step: 0, weight: Weight::new(2_000).unwrap() };
-    let (all, only) = (|side| Division::All { side }, |side| Division::Only { side, close: false });
+    let (all, only) = (|role| Division::All { role }, |role| Division::Only { role, close: false });
     vec![
         (Phase::Pending, fifth.clone()),
         (Phase::Running { step: step(StepStage::Routing) }, fifth.clone()),
         (Phase::Running { step: step(StepStage::Approving) }, fifth),
-        (Phase::Superseded, all(Side::Stable)),
-        (Phase::Promoting, all(Side::Canary)),
-        (Phase::Offlining { offline: offline(Side::Stable) }, only(Side::Canary)),
-        (Phase::Completed { at }, only(Side::Canary)),
-        (Phase::Aborting { abort: AbortState { state: AbortStage::Routing, elapsed } }, all(Side::Stable)),
-        (Phase::Offlining { offline: offline(Side::Canary) }, only(Side::Stable)),
-        (Phase::RolledBack { at }, only(Side::Stable)),
+        (Phase::Superseded, all(Role::Stable)),
+        (Phase::Promoting, all(Role::Canary)),
+        (Phase::Offlining { offline: offline(Role::Stable) }, only(Role::Canary)),
+        (Phase::Completed { at }, only(Role::Canary)),
+        (Phase::Aborting { abort: AbortState { state: AbortStage::Routing, elapsed } }, all(Role::Stable)),
+        (Phase::Offlining { offline: offline(Role::Canary) }, only(Role::Stable)),
+        (Phase::RolledBack { at }, only(Role::Stable)),
     ]
 }
 
@@ -267,7 +267,7 @@ async fn it_is_not_deleted_while_requests_would_be_lost() {
 
 #[tokio::test]
 async fn one_that_never_made_sense_can_be_deleted() {
-    let mut release = leaving((Phase::Pending, Division::All { side: Side::Stable }));
+    let mut release = leaving((Phase::Pending, Division::All { role: Role::Stable }));
     release["status"].as_object_mut().unwrap().remove("accepted");
     let server = Server::with("releases", release);
     Leader::on(&server, &objects("v1", BOTH)).await.settle().await;

@@ -280,7 +280,7 @@ fn the_later_of_what_is_known_and_what_is_stored_counts() {
 fn where_it_stands_and_whether_it_goes_does_not_depend_on_the_spec() {
     let object = stored("one", 2026, &routed(Phase::Superseded, twentieth()));
     let mut translator = controller(&[&object]);
-    let only = Division::Only { side: Side::Stable, close: false };
+    let only = Division::Only { role: Role::Stable, close: false };
     for mut broken in broken(&stored("one", 2026, &routed(Phase::Superseded, only))) {
         broken["metadata"]["deletionTimestamp"] = json!("2026-02-01T00:00:00Z");
         broken["metadata"]["finalizers"] = json!(["weir.dev/release"]);
