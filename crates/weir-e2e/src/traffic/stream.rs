@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, pin::Pin};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream, client};
 use http::{HeaderMap, Request, StatusCode, header};
@@ -99,10 +99,8 @@ impl Call {
             self.receive.flow_control().release_capacity(data.len())?;
             message.extend_from_slice(&data);
         }
-        match &*message == MESSAGE {
-            true => Ok(None),
-            false => bail!("{message:?} instead of an echo"),
-        }
+        ensure!(&*message == MESSAGE, "{message:?} instead of an echo");
+        Ok(None)
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) async fn away(stage: Arc<Stage>) -> anyhow::Result<()> {
     running.stop().await?.clean()
 }
 
-async fn scaled(stage: &Stage, weir: &Installation, replicas: u32) -> anyhow::Result<()> {
+/// Makes it so many controllers, and waits until it is so.
+pub(crate) async fn scaled(stage: &Stage, weir: &Installation, replicas: u32) -> anyhow::Result<()> {
     let (name, replicas) = (format!("deployment/{}", weir.controller()), format!("--replicas={replicas}"));
     stage.cluster.kubectl(&["scale", "--namespace", weir.name(), &name, &replicas]).await?;
     stage.cluster.rolled_out(weir.name(), &weir.controller()).await?;

@@ -34,6 +34,7 @@ const CASES: &[Case] = &[
     Case::new("release-killed", |stage| Box::pin(releases::sometimes(stage))),
     Case::new("release-gates", |stage| Box::pin(releases::by_gates(stage))),
     Case::new("release-prometheus", |stage| Box::pin(releases::by_prometheus(stage))),
+    Case::new("release-survives", |stage| Box::pin(releases::nonsense(stage))),
     Case::new("release-gitops", |stage| Box::pin(releases::beside(stage))),
     Case::new("release-verbs", |stage| Box::pin(releases::verbs(stage))),
     Case::new("release-faulty", |stage| Box::pin(releases::faulty(stage))),

@@ -8,6 +8,7 @@ mod manifest;
 mod people;
 mod scenarios;
 mod shares;
+mod survives;
 mod watched;
 
 pub(crate) use back::{aborted, faulty};
@@ -16,4 +17,5 @@ pub(crate) use killed::{often, sometimes};
 pub(crate) use people::verbs;
 pub(crate) use scenarios::{by_match, by_weight};
 pub(crate) use shares::measured;
+pub(crate) use survives::nonsense;
 pub(crate) use watched::{by_gates, by_prometheus};

@@ -45,9 +45,8 @@ impl Manifest {
     pub(crate) fn yaml(&self) -> String {
         let routes: Vec<_> =
             self.routes.iter().map(|name| format!("{{kind: Ingress, name: {name}}}")).collect();
-        let list = |items: &[String], mark: &str| -> String {
-            items.iter().map(|item| format!("  {mark}{item}\n")).collect()
-        };
+        let steps: Vec<_> = self.steps.iter().map(|step| format!("  - {step}")).collect();
+        let more: Vec<_> = self.more.iter().map(|field| format!("  {field}")).collect();
         format!(
             "apiVersion: weir.dev/v1alpha1
 kind: Release
@@ -57,12 +56,14 @@ spec:
   stable: {{service: {{name: app, port: 80}}, workload: {{kind: Deployment, name: app}}}}
   canary: {{service: {{name: next, port: 80}}, workload: {{kind: Deployment, name: next}}}}
   steps:
-{}{}  rollback: {{keepCanary: 2s}}
+{}
+{}
+  rollback: {{keepCanary: 2s}}
   offline: {}
 ",
             routes.join(", "),
-            list(&self.steps, "- "),
-            list(&self.more, ""),
+            steps.join("\n"),
+            more.join("\n"),
             self.offline
         )
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
-use tokio::time::Instant;
 use weir_e2e::{Backend, Stage, Users, Via};
 
 use super::{follow::Followed, manifest::Manifest};
@@ -37,9 +36,7 @@ pub(crate) async fn measured(stage: Arc<Stage>) -> anyhow::Result<()> {
         release.step(name, "Approving").await?;
         let chosen = asked_of_all(&users, &ways).await?;
         let share = share(&chosen);
-        stage.note(format_args!(
-            "{USERS} users at {weight} %: {share:.3} % got the new version, by each proxy"
-        ));
+        stage.note(format_args!("{USERS} users at {weight} %: {share:.3} % got the new version"));
         ensure!((share - weight).abs() <= ALLOWED, "{share} % instead of {weight} %");
         ensure!(
             returned(&before, &chosen) == 0,
