@@ -58,7 +58,7 @@ fn key(key: &Key, at: &At<'_>, refusals: &mut Refusals) -> Option<StickyKey> {
 /// Refuses more regular expressions than proxies should keep for one release.
 pub(super) fn few_patterns(spec: &ReleaseSpec, at: &At<'_>, refusals: &mut Refusals) -> Option<()> {
     let overrides = spec.overrides.iter().flat_map(|one| &one.matches);
-    let audiences = spec.steps.iter().flatten().flat_map(|step| &step.audience);
+    let audiences = spec.steps.iter().flatten().flat_map(|step| step.audience.iter().flatten());
     let values = overrides.chain(audiences).flat_map(|one| [&one.header, &one.cookie, &one.query]).flatten();
     let count = values.filter(|value| value.regex.is_some()).count();
     refusals.require(count <= MOST_PATTERNS, at, || {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use weir_model::{Predicate, Role};
 use weir_release::spec::{self, OnError, Weight};
 
 use super::{list, matcher, ramp, value};
 use crate::{
     refusal::{At, Refusals},
-    release::{Approval, Bake, Gate, ReleaseSpec, Step},
+    release::{Approval, Bake, Gate, Matcher, ReleaseSpec, Step},
     text::Share,
 };
 
@@ -44,17 +45,18 @@ pub(super) fn steps(spec: &ReleaseSpec, at: &At<'_>, refusals: &mut Refusals) ->
     let unique = list::unique(names, "step", &at_steps, refusals);
     let rising = rising(&entries, &read, &at_steps, refusals);
     let complete = complete(&entries, &read, &at_steps, refusals);
+    let reached = reached(spec, &read, &at_steps, refusals);
     let known: Option<Vec<_>> = read.into_iter().collect();
     let (mut stages, gates) = (known?, gates?);
     attach(&gates, &mut stages, &at.field("gates"), refusals)?;
     let steps = stages.concat();
     list::at_most(&steps, MOST_STEPS, &at_steps, refusals)?;
-    unique.and(rising).and(complete)?;
+    unique.and(rising).and(complete).and(reached)?;
     Some(steps)
 }
 
 fn step(step: &Step, at: &At<'_>, refusals: &mut Refusals) -> Option<Stages> {
-    let audience = matcher::predicates(&step.audience, &at.field("audience"), refusals);
+    let audience = audience(step.audience.as_deref(), &at.field("audience"), refusals);
     let name = step.name.as_ref().map(|name| value::label(name, &at.field("name"), refusals));
     let mut stages = match (&step.weight, &step.ramp) {
         (Some(weight), None) => plain(weight, step.bake.as_ref(), at, refusals),
@@ -77,6 +79,13 @@ fn step(step: &Step, at: &At<'_>, refusals: &mut Refusals) -> Option<Stages> {
         last.approval = step.approval == Approval::Required;
     }
     Some(stages)
+}
+
+/// An empty list could mean everybody as well as nobody.
+fn audience(written: Option<&[Matcher]>, at: &At<'_>, refusals: &mut Refusals) -> Option<Vec<Predicate>> {
+    let Some(matchers) = written else { return Some(Vec::new()) };
+    list::not_empty(matchers, "header, cookie or query, or leave the field out for everybody", at, refusals)?;
+    matcher::predicates(matchers, at, refusals)
 }
 
 fn refuse(at: &At<'_>, message: &str, refusals: &mut Refusals) -> Option<Stages> {
@@ -166,6 +175,23 @@ fn rising(entries: &[Step], read: &[Option<Stages>], at: &At<'_>, refusals: &mut
         highest = Some((highest.map_or(last.weight, |(before, _)| before.max(last.weight)), &last.name));
     }
     rising
+}
+
+/// Requests are only waited for where somebody can send them.
+fn reached(spec: &ReleaseSpec, read: &[Option<Stages>], at: &At<'_>, refusals: &mut Refusals) -> Option<()> {
+    let by_override = spec.overrides.iter().any(|one| one.to == Role::Canary);
+    let mut reached = Some(());
+    for (index, step) in
+        read.iter().enumerate().filter_map(|(index, step)| Some((index, step.as_ref()?.first()?)))
+    {
+        let waits = step.weight == Weight::NONE && step.bake.min_requests > 0;
+        reached = refusals
+            .require(by_override || !waits, &at.index(index).field("bake").field("minRequests"), || {
+                "they would never come: at weight 0 only overrides reach the new version, and there is none to it".to_owned()
+            })
+            .and(reached);
+    }
+    reached
 }
 
 /// The last step sends everything, so that the old version is free to go.

@@ -32,9 +32,9 @@ pub struct Step {
     pub ramp: Option<Ramp>,
     /// Whose requests are divided: any of these has to hold. All others go to the old version.
     /// By default everybody's are divided.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
-    pub audience: Vec<Matcher>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub audience: Option<Vec<Matcher>>,
     /// How long the new version has to do well before the next step. By default ten minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake: Option<Bake>,
