@@ -16,6 +16,7 @@ mod keeper;
 pub mod observation;
 mod overlay;
 mod plan;
+mod population;
 pub mod spec;
 pub mod state;
 pub mod stats;
@@ -29,4 +30,5 @@ pub use keeper::{Keeper, Next};
 pub use overlay::{overlap, overlay};
 
 pub use plan::{Plan, Report, plan};
+pub use population::Population;
 pub use thresholds::{FailAt, Thresholds};

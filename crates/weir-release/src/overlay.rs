@@ -47,9 +47,12 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKe
     let [stable, canary] = services.map(Clone::clone);
     match routing.split {
         Division::Step { step, .. } => {
+            // Nobody knows any more whom that was: a part of the clients must not become all of them.
+            let audience = audience(spec, routing, step);
+            let weight = if audience.is_some() { weight } else { 0 };
             let (mut split, arm) = Split::versions(mark(None), stable, canary, weight);
             add_overrides(&mut split, spec, arm);
-            split.audience = spec.steps.get(step).map(|step| step.audience.clone()).unwrap_or_default();
+            split.audience = audience.cloned().unwrap_or_default();
             split.assignment = assignment(key, spec);
             split
         }
@@ -70,6 +73,19 @@ fn split(key: &ReleaseKey, spec: &Spec, routing: &Routing, services: [&BackendKe
             };
             Split::version(mark(Some(retiring)), role, serves)
         }
+    }
+}
+
+/// Whom the step divides that is in force, as far as the manifest still says so: it may have other steps by now.
+fn audience<'s>(spec: &'s Spec, routing: &Routing, step: usize) -> Option<&'s Vec<Predicate>> {
+    const EVERYBODY: &Vec<Predicate> = &Vec::new();
+    let Some(population) = &routing.population else {
+        return Some(spec.steps.get(step).map_or(EVERYBODY, |step| &step.audience));
+    };
+    let mut steps = spec.steps.iter();
+    match steps.find(|step| step.to_string() == population.step) {
+        Some(step) => Some(&step.audience),
+        None => (!population.limited).then_some(EVERYBODY),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
     action::{Action, Event},
     clock::Passed,
     observation::{Lookup, Observation},
+    population::Population,
     spec::Spec,
     state::{
         Attempt, Division, Failure, Hold, HoldReason, Phase, Routing, Services, State, StepStage, StepState,
@@ -315,7 +316,8 @@ impl Planner<'_> {
 
     /// Has requests divided in another way.
     fn route(&mut self, split: Division) {
-        if self.next.routing.as_ref().is_some_and(|routing| routing.split == split) {
+        let population = self.population(&split);
+        if self.is_routed(&split, population.as_ref()) {
             return;
         }
         if let Some(evidence) = &mut self.next.evidence {
@@ -325,7 +327,20 @@ impl Planner<'_> {
         let attempt = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number);
         let before = self.next.routing.take().filter(|before| before.attempt == attempt);
         let services = before.and_then(|before| before.services).unwrap_or_else(|| Services::of(self.spec));
-        self.next.routing = Some(Routing { epoch, attempt, services: Some(services), split });
+        self.next.routing = Some(Routing { epoch, attempt, services: Some(services), population, split });
+    }
+
+    /// Whom a step of the manifest divides.
+    fn population(&self, split: &Division) -> Option<Population> {
+        let Division::Step { step, .. } = split else { return None };
+        self.spec.steps.get(*step).map(|step| Population::of(self.spec, step))
+    }
+
+    /// Whether proxies are told just that: the same division of the same people.
+    fn is_routed(&self, split: &Division, population: Option<&Population>) -> bool {
+        let Some(routing) = &self.next.routing else { return false };
+        let others = routing.population.as_ref().zip(population).is_some_and(|(a, b)| !a.is_same(b));
+        routing.split == *split && !others
     }
 
     fn hold(&mut self, reason: HoldReason, message: String) {

@@ -8,7 +8,8 @@ use super::Planner;
 use crate::{
     action::Action,
     observation::{GateAnswer, Lookup, Sample},
-    spec::{OnError, OnInconclusive, Step, Watch},
+    population::Population,
+    spec::{OnError, OnInconclusive, Step, Watch, Weight},
     state::{BakeState, Division, HoldReason, Phase, StepStage, StepState},
     stats::Verdict,
 };
@@ -29,6 +30,7 @@ impl Planner<'_> {
             StepStage::Preparing { passed } => self.prepare(spec, passed),
             StepStage::Routing => Some(self.divide(step.index, spec)),
             StepStage::Baking { bake } => self.bake(spec, bake, step.index),
+            StepStage::Approving if self.divides_others(step.index, spec) => Some(self.begin_again()),
             StepStage::Approving => {
                 self.wait(format!("approval of step {spec}"));
                 Some(StepStage::Approving)
@@ -50,13 +52,31 @@ impl Planner<'_> {
         if same(step.index) {
             return;
         }
-        let weight = self.next.routing.as_ref().map(|routing| routing.split.weight(Role::Canary));
         let by_name = (0..self.spec.steps.len()).find(|index| same(*index));
-        let by_weight = || self.spec.steps.iter().position(|spec| Some(spec.weight) >= weight);
-        let last = self.spec.steps.len().saturating_sub(1);
-        step.index = by_name.or_else(by_weight).unwrap_or(last);
+        step.index = by_name.unwrap_or_else(|| self.step_instead(step.index));
         step.name = self.spec.steps[step.index].to_string();
         step.stage = StepStage::Preparing { passed: Vec::new() };
+    }
+
+    /// The step that takes the place of one that is gone. None is left out: where the weight was for some only, it
+    /// says nothing of how far everybody else is, so everybody begins again.
+    fn step_instead(&self, index: usize) -> usize {
+        let steps = &self.spec.steps;
+        let routing = self.next.routing.as_ref();
+        let weight = routing.map_or(Weight::NONE, |routing| routing.split.weight(Role::Canary));
+        let limited = routing.and_then(|routing| routing.population.as_ref()).filter(|before| before.limited);
+        if let Some(before) = limited {
+            let same = |step: &Step| step.weight == weight && Population::of(self.spec, step).is_same(before);
+            let for_all = |step: &Step| step.audience.is_empty();
+            return steps.iter().position(same).or_else(|| steps.iter().position(for_all)).unwrap_or(0);
+        }
+        let for_all = |step: &Step| step.audience.is_empty() && step.weight >= weight;
+        let mut instead = steps.iter().position(for_all).unwrap_or(steps.len().saturating_sub(1));
+        // Those for some that stand before it are not done yet.
+        while instead > index && !steps[instead - 1].audience.is_empty() {
+            instead -= 1;
+        }
+        instead
     }
 
     fn prepare(&mut self, spec: &Step, passed: &[String]) -> Option<StepStage> {
@@ -115,10 +135,28 @@ impl Planner<'_> {
         StepStage::Baking { bake: BakeState::default() }
     }
 
+    /// Whether the manifest says by now that other people are divided than those who are.
+    fn divides_others(&self, index: usize, spec: &Step) -> bool {
+        let split = Division::Step { step: index, weight: spec.weight };
+        let routed = self.next.routing.as_ref().is_some_and(|routing| routing.split == split);
+        routed && !self.is_routed(&split, self.population(&split).as_ref())
+    }
+
+    /// What was proven for some is not proven for others.
+    fn begin_again(&mut self) -> StepStage {
+        let message =
+            "The audience, the overrides or the keys of clients were changed: the time begins again.";
+        self.event(true, "BakeReset", message.into());
+        StepStage::Routing
+    }
+
     /// Counts the time that counts. `None` when the step is over.
     fn bake(&mut self, spec: &Step, bake: &BakeState, index: usize) -> Option<StepStage> {
         let baking = |bake| Some(StepStage::Baking { bake });
         let split = Division::Step { step: index, weight: spec.weight };
+        if self.divides_others(index, spec) {
+            return Some(self.begin_again());
+        }
         if self.next.routing.as_ref().is_none_or(|routing| routing.split != split) {
             // The manifest was changed: this weight has not proven anything.
             return Some(StepStage::Routing);

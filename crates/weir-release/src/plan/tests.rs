@@ -17,6 +17,8 @@ use crate::{
     verb::{Request, Verb},
 };
 
+mod edits;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn version(name: &str) -> Version {

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weir_model::{BackendKey, PortRef, Role};
 
-use crate::spec::{Spec, Version, Weight};
+use crate::{
+    population::Population,
+    spec::{Spec, Version, Weight},
+};
 
 /// What proxies obey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +22,9 @@ pub struct Routing {
     /// The versions that requests are divided between, whatever the manifest says by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub services: Option<Services>,
+    /// Whom a step divides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Population>,
     /// How requests are divided.
     #[serde(flatten)]
     pub split: Division,

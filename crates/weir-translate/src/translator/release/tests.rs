@@ -80,7 +80,7 @@ fn routed(phase: Phase, split: Division) -> State {
     State {
         phase,
         attempt: Some(attempt),
-        routing: Some(Routing { epoch: 3, attempt: 1, services: None, split }),
+        routing: Some(Routing { epoch: 3, attempt: 1, services: None, population: None, split }),
         ..State::default()
     }
 }
