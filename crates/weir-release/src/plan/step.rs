@@ -26,6 +26,11 @@ impl Planner<'_> {
         let late = step.elapsed > self.spec.step_deadline;
         let next = match &step.stage {
             // A held step goes no further; what was counted before stays.
+            StepStage::Baking { bake } if held => {
+                let mut bake = bake.clone();
+                self.count(spec, &mut bake, false);
+                Some(StepStage::Baking { bake })
+            }
             stage if held => Some(stage.clone()),
             StepStage::Preparing { passed } => self.prepare(spec, passed),
             StepStage::Routing => Some(self.divide(step.index, spec)),
@@ -161,12 +166,10 @@ impl Planner<'_> {
             // The manifest was changed: this weight has not proven anything.
             return Some(StepStage::Routing);
         }
-        if !self.in_force(split) {
-            return baking(bake.clone());
-        }
+        let everywhere = self.in_force(split);
         let mut bake = bake.clone();
-        self.count(spec, &mut bake);
-        if self.next.hold.is_some() {
+        self.count(spec, &mut bake, everywhere);
+        if !everywhere || self.next.hold.is_some() {
             return baking(bake);
         }
         if let Some(missing) = self.unfinished(spec, &bake) {
@@ -188,10 +191,23 @@ impl Planner<'_> {
         None
     }
 
-    fn count(&mut self, spec: &Step, bake: &mut BakeState) {
+    /// Counts what came. Errors count also while no time does: what is held, or not in force everywhere, runs on.
+    fn count(&mut self, spec: &Step, bake: &mut BakeState, time_counts: bool) {
         let canary = self.passed.canary;
         bake.requests += canary.all();
         bake.errors += canary.all_errors();
+        if time_counts {
+            self.credit(spec, bake);
+        }
+        let failing = canary.failures > 0 || canary.all_errors() > 0;
+        if spec.bake.clean && failing && !self.is_explained(bake) {
+            self.stain(spec, bake, canary.all_errors());
+        }
+    }
+
+    /// Counts the time.
+    fn credit(&mut self, spec: &Step, bake: &mut BakeState) {
+        let canary = self.passed.canary;
         bake.quiet = if canary.all() > 0 || canary.failures > 0 {
             Duration::ZERO
         } else {
@@ -200,10 +216,6 @@ impl Planner<'_> {
         let flows = !spec.bake.clean || bake.quiet < quiet(spec);
         if flows && self.unready(Role::Canary).is_none() && self.blind().is_none() {
             bake.credited += self.passed.proven;
-        }
-        let failing = canary.failures > 0 || canary.all_errors() > 0;
-        if spec.bake.clean && failing && !self.is_explained(bake) {
-            self.stain(spec, bake, canary.all_errors());
         }
         let patience = spec.bake.duration.max(QUIET);
         if self.spec.analysis.hold_without_data && spec.bake.clean && bake.quiet > patience {

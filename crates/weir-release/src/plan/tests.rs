@@ -13,11 +13,12 @@ use crate::{
         Absolute, Analysis, Bake, Errors, Gate, Guardrail, Offline, OnError, OnFailure, OnInconclusive, Pods,
         ScaleDown, Step, Version, Watch, Weight, WorkloadKind,
     },
-    state::{AbortStage, OfflineStage},
+    state::{AbortStage, BakeState, OfflineStage},
     verb::{Request, Verb},
 };
 
 mod edits;
+mod holds;
 
 const SECOND: Duration = Duration::from_secs(1);
 
