@@ -139,7 +139,7 @@ impl Planner<'_> {
             Phase::Superseded => self.superseded(),
             Phase::Promoting => self.promoting(held),
             Phase::Offlining { offline } => self.offline(offline, held),
-            Phase::Aborting { abort } => self.abort_on(&abort),
+            Phase::Aborting { abort } => self.abort_on(&abort, held),
             Phase::Completed { .. } | Phase::RolledBack { .. } => self.over(),
         }
     }

@@ -105,8 +105,11 @@ impl Planner<'_> {
         }
     }
 
-    pub(super) fn abort_on(&mut self, abort: &AbortState) {
+    pub(super) fn abort_on(&mut self, abort: &AbortState, held: bool) {
         self.bring_back(Role::Stable);
+        if held && abort.state == AbortStage::Keeping {
+            return;
+        }
         let elapsed = abort.elapsed + self.passed.elapsed;
         let state = match abort.state {
             AbortStage::Restoring => self.restored(),

@@ -26,12 +26,12 @@ impl Planner<'_> {
     }
 
     pub(super) fn offline(&mut self, mut offline: OfflineState, held: bool) {
-        offline.elapsed += self.passed.elapsed;
-        let before = offline.state;
         if self.is_stopped(&offline, held) {
             self.next.phase = Phase::Offlining { offline };
             return;
         }
+        offline.elapsed += self.passed.elapsed;
+        let before = offline.state;
         let over = match offline.state {
             OfflineStage::Hold => self.hold_ready(&mut offline),
             OfflineStage::Detach => self.detached(&mut offline),

@@ -22,7 +22,9 @@ impl Planner<'_> {
     pub(super) fn step(&mut self, mut step: StepState, held: bool) {
         self.find_step(&mut step);
         let spec = &self.spec.steps[step.index];
-        step.elapsed += self.passed.elapsed;
+        if !held {
+            step.elapsed += self.passed.elapsed;
+        }
         let late = step.elapsed > self.spec.step_deadline;
         let next = match &step.stage {
             // A held step goes no further; what was counted before stays.
