@@ -146,19 +146,16 @@ impl Planner<'_> {
 
     /// Follows the manifest's own pause, and says whether anything holds the release.
     fn is_held(&mut self) -> bool {
-        let by_manifest = self.next.hold.as_ref().is_some_and(|hold| hold.message == PAUSED);
-        if by_manifest && !self.spec.paused {
-            self.next.hold = None;
-        }
-        if self.spec.paused {
+        let (paused, changed) = (self.spec.paused, self.has_other_versions());
+        // What is over makes room first, so that no other reason to wait is lost.
+        self.next.hold.take_if(|hold| {
+            hold.message == PAUSED && !paused || hold.reason == HoldReason::VersionsChanged && !changed
+        });
+        if paused {
             self.hold(HoldReason::Paused, PAUSED.into());
         }
-        let changed = self.has_other_versions();
-        let for_that = self.next.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::VersionsChanged);
         if changed {
             self.hold(HoldReason::VersionsChanged, CHANGED.into());
-        } else if for_that {
-            self.next.hold = None;
         }
         self.next.hold.is_some()
     }
@@ -290,10 +287,16 @@ impl Planner<'_> {
             );
             self.route(Division::All { role: Role::Stable });
             self.next.phase = Phase::Superseded;
-            self.next.hold = None;
+            // What it was held for is over with it, but whoever paused it has not said to go on.
+            self.next.hold.take_if(|hold| hold.reason != HoldReason::Paused);
             return Decided::Yes;
         }
-        let known = self.next.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::StableChanged);
+        // A pause stays; behind it, this is found again.
+        let known = self
+            .next
+            .hold
+            .as_ref()
+            .is_some_and(|hold| matches!(hold.reason, HoldReason::StableChanged | HoldReason::Paused));
         if self.is_replaced(Role::Stable) && !known {
             let message = "the old version was changed underneath, so nothing can be compared with it; \
                            resume to begin the comparison again";
@@ -344,8 +347,10 @@ impl Planner<'_> {
     }
 
     fn hold(&mut self, reason: HoldReason, message: String) {
-        // Who stopped it first has the say.
-        if self.next.hold.is_some() {
+        // Who stopped it first has the say; who stands in the way may have become another.
+        let in_the_way = matches!(reason, HoldReason::Conflict | HoldReason::StillReferenced);
+        let before = self.next.hold.as_ref();
+        if before.is_some_and(|hold| hold.reason != reason || hold.message == message || !in_the_way) {
             return;
         }
         self.event(true, "Held", format!("The release is held: {message}."));

@@ -66,7 +66,8 @@ impl Planner<'_> {
             }
             None if reason == Some(HoldReason::StillReferenced) => {
                 self.next.hold = None;
-                false
+                // The manifest may pause it as well.
+                self.is_held()
             }
             _ => held,
         }

@@ -183,7 +183,8 @@ impl Planner<'_> {
         match &self.next.phase {
             Phase::Running { step } if step.stage == StepStage::Approving => {
                 let index = step.index;
-                self.next.hold = None;
+                // Whoever approves the step does not end somebody's pause.
+                self.next.hold.take_if(|hold| hold.reason != HoldReason::Paused);
                 self.leave_step(index);
                 Ok(())
             }

@@ -96,3 +96,101 @@ fn a_pause_does_not_keep_anything_from_going_back() {
     let keeping = |state: &State| matches!(&state.phase, Phase::Aborting { abort } if abort.state == AbortStage::Keeping);
     assert!(keeping(&world.state), "{:?}", world.state.phase);
 }
+
+#[test]
+fn a_new_revision_does_not_end_a_pause() {
+    let mut world = halfway();
+    world.ask(Verb::Pause).unwrap();
+    world.workload(Role::Canary).revision = "r3".into();
+    ticks(&mut world, 100);
+    assert_eq!((world.weight(), held_by(&world)), (Some(Weight::NONE), Some(HoldReason::Paused)));
+    assert_eq!(world.state.attempt.as_ref().unwrap().number, 2, "the one before gets nothing more");
+    world.ask(Verb::Resume).unwrap();
+    world.until("promoting", 100, phase("Promoting"));
+}
+
+#[test]
+fn a_changed_old_version_does_not_end_a_pause() {
+    let mut world = halfway();
+    world.ask(Verb::Pause).unwrap();
+    world.workload(Role::Stable).revision = "r1b".into();
+    ticks(&mut world, 3);
+    assert_eq!(held_by(&world), Some(HoldReason::Paused));
+    world.ask(Verb::Resume).unwrap();
+    assert_eq!(held_by(&world), Some(HoldReason::StableChanged), "that is still to be decided");
+    world.ask(Verb::Pause).unwrap();
+    ticks(&mut world, 3);
+    assert_eq!(held_by(&world), Some(HoldReason::Paused));
+}
+
+#[test]
+fn an_approval_does_not_end_a_pause() {
+    let mut spec = spec();
+    spec.steps[0].approval = true;
+    let mut world = World::new(spec);
+    let approving =
+        |state: &State| matches!(&state.phase, Phase::Running { step } if step.stage == StepStage::Approving);
+    world.until("approving", 60, approving);
+    world.ask(Verb::Pause).unwrap();
+    world.ask(Verb::Approve).unwrap();
+    let before = world.weight();
+    ticks(&mut world, 100);
+    assert_eq!((world.weight(), held_by(&world)), (before, Some(HoldReason::Paused)));
+    world.ask(Verb::Resume).unwrap();
+    world.until("promoting", 100, phase("Promoting"));
+}
+
+#[test]
+fn who_is_in_the_way_now_is_named() {
+    let mut world = World::new(spec());
+    world.seen.routes.conflict = Some("Release shop/first".into());
+    world.tick();
+    world.seen.routes.conflict = Some("Release shop/second".into());
+    world.tick();
+    assert!(world.waiting_for.contains("shop/second"), "{}", world.waiting_for);
+    world.seen.routes.conflict = None;
+
+    world.until("detach", 300, stage(OfflineStage::Detach));
+    let name = |name: &str| BTreeMap::from([(Role::Stable, vec![format!("Ingress shop/{name}")])]);
+    for other in ["admin", "api"] {
+        world.seen.routes.others = name(other);
+        world.tick();
+        assert!(world.waiting_for.contains(other), "{}", world.waiting_for);
+    }
+}
+
+#[test]
+fn a_pause_of_the_manifest_outlives_other_reasons_without_a_gap() {
+    let mut world = World::new(spec());
+    world.until("detach", 300, stage(OfflineStage::Detach));
+    world.seen.routes.others.insert(Role::Stable, vec!["Ingress shop/admin".into()]);
+    world.tick();
+    world.spec.paused = true;
+    world.tick();
+    world.seen.routes.others.clear();
+    let before = world.state.phase.clone();
+    world.tick();
+    assert_eq!((&world.state.phase, held_by(&world)), (&before, Some(HoldReason::Paused)));
+
+    let mut world = halfway();
+    world.spec.stable = version("v0");
+    world.tick();
+    world.spec.paused = true;
+    world.tick();
+    world.spec.stable = version("v1");
+    let before = bake(&world).credited;
+    world.tick();
+    assert_eq!((bake(&world).credited, held_by(&world)), (before, Some(HoldReason::Paused)));
+}
+
+#[test]
+fn a_pause_of_the_manifest_does_not_end_somebodys() {
+    let mut world = halfway();
+    world.ask(Verb::Pause).unwrap();
+    world.spec.paused = true;
+    ticks(&mut world, 3);
+    assert!(world.ask(Verb::Resume).is_err(), "the manifest says otherwise");
+    world.spec.paused = false;
+    ticks(&mut world, 3);
+    assert_eq!(held_by(&world), Some(HoldReason::Paused));
+}
