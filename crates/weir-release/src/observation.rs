@@ -57,6 +57,8 @@ pub enum Lookup {
     /// The spec names none.
     #[default]
     Unnamed,
+    /// The spec names one, and nobody could look at it yet: that says nothing of it.
+    Unknown,
     /// The spec names one that is not there.
     Missing,
     /// It is there.
@@ -261,7 +263,7 @@ impl Version {
     pub fn workload(&self) -> Option<&Workload> {
         match &self.workload {
             Lookup::Found(workload) => Some(workload),
-            Lookup::Unnamed | Lookup::Missing => None,
+            Lookup::Unnamed | Lookup::Unknown | Lookup::Missing => None,
         }
     }
 

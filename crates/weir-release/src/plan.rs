@@ -203,6 +203,9 @@ impl Planner<'_> {
             ));
         }
         match (&seen.workload, &version.workload) {
+            (Lookup::Unknown, Some(workload)) => Some(format!(
+                "{workload} ({field}.workload) to be read; the controller's log says what fails"
+            )),
             (Lookup::Missing, Some(workload)) => {
                 Some(format!("{workload} ({field}.workload) is missing: create it, or leave the field out"))
             }
@@ -279,6 +282,7 @@ impl Planner<'_> {
         if !under_way {
             return Decided::No;
         }
+        self.learn_revisions();
         if self.is_replaced(Role::Canary) {
             self.event(
                 true,
@@ -305,6 +309,17 @@ impl Planner<'_> {
             return Decided::Yes;
         }
         Decided::No
+    }
+
+    /// What could not be known when the attempt began is known from now on.
+    fn learn_revisions(&mut self) {
+        let [stable, canary] = [&self.seen.stable, &self.seen.canary].map(|seen| seen.revision());
+        let Some(attempt) = &mut self.next.attempt else { return };
+        for (known, seen) in [(&mut attempt.stable, stable), (&mut attempt.canary, canary)] {
+            if known.is_none() {
+                *known = seen.map(str::to_owned);
+            }
+        }
     }
 
     fn is_replaced(&self, role: Role) -> bool {

@@ -61,14 +61,15 @@ impl Workloads {
         self.known.remove(key);
     }
 
-    /// The old and the new version's workload. What cannot be read is as it was.
+    /// The old and the new version's workload. What cannot be read is as it was; if it never was, nothing is known
+    /// of it, which is not the same as none.
     pub(super) async fn look(&mut self, key: &ReleaseKey, spec: &Spec, over: bool) -> (Lookup, Lookup) {
         let pause = if over { LOOK_WHEN_OVER } else { LOOK };
         if let Some(known) = self.known.get(key).filter(|known| known.at.elapsed() < pause) {
             return (known.stable.clone(), known.canary.clone());
         }
         let before = self.known.get(key).map(|known| (known.stable.clone(), known.canary.clone()));
-        let (old_stable, old_canary) = before.unwrap_or_default();
+        let (old_stable, old_canary) = before.unwrap_or((Lookup::Unknown, Lookup::Unknown));
         let stable =
             self.read(key, spec, Role::Stable).await.unwrap_or_else(|error| kept(key, &error, old_stable));
         let canary =
@@ -192,4 +193,44 @@ fn revision(template: &PodTemplateSpec) -> String {
     let digest = Sha256::digest(text.as_bytes());
     let head = digest.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
     format!("{head:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_crd::Release;
+
+    use super::*;
+
+    fn spec() -> Spec {
+        let version = |name: &str| serde_json::json!({"service": {"name": name, "port": 80}});
+        let mut stable = version("v1");
+        stable["workload"] = serde_json::json!({"kind": "Deployment", "name": "v1"});
+        let manifest = serde_json::json!({
+            "apiVersion": weir_crd::API_VERSION, "kind": "Release", "metadata": {"name": "shop"},
+            "spec": {
+                "routes": [{"kind": "Ingress", "name": "shop"}], "stable": stable, "canary": version("v2"),
+            },
+        });
+        weir_crd::parse("shop", &Release::read(&manifest).unwrap().spec).unwrap()
+    }
+
+    /// An API server that nobody reaches.
+    fn nobody() -> Client {
+        let mut config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        config.connect_timeout = Some(Duration::from_secs(1));
+        Client::try_from(config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_workload_that_cannot_be_read_is_not_taken_for_none() {
+        let (mut workloads, key) = (Workloads::new(nobody()), ReleaseKey::new("shop", "shop"));
+        for _ in 0..2 {
+            let (stable, canary) = workloads.look(&key, &spec(), false).await;
+            assert!(
+                matches!((&stable, &canary), (Lookup::Unknown, Lookup::Unnamed)),
+                "{stable:?} {canary:?}"
+            );
+            workloads.look_again(&key);
+        }
+    }
 }

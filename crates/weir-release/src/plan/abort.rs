@@ -66,7 +66,7 @@ impl Planner<'_> {
             scaled.since.saturating_add(u64::try_from(self.passed.elapsed.as_millis()).unwrap_or(u64::MAX));
         let as_told = match &self.seen.version(role).workload {
             Lookup::Found(found) => found.desired == replicas,
-            Lookup::Unnamed | Lookup::Missing => true,
+            Lookup::Unnamed | Lookup::Unknown | Lookup::Missing => true,
         };
         if as_told || scaled.writes > 0 && scaled.since < BETWEEN_WRITES {
             return false;
@@ -88,6 +88,9 @@ impl Planner<'_> {
 
     /// Has a workload that is to come back scaled until it once has what it had; then it is its owner's again.
     pub(super) fn bring_back(&mut self, role: Role) {
+        if matches!(self.seen.version(role).workload, Lookup::Unknown) {
+            return;
+        }
         let Some(scaled) = self.next.scaled.get(&role).copied().filter(|scaled| scaled.to == scaled.from)
         else {
             return;

@@ -190,7 +190,15 @@ impl Planner<'_> {
             ScaleDown::Annotate => return let_go(offline, true),
             ScaleDown::Scale { keep } => keep,
         };
-        let Lookup::Found(found) = &self.seen.version(role).workload else { return let_go(offline, false) };
+        let found = match &self.seen.version(role).workload {
+            Lookup::Found(found) => found,
+            Lookup::Unnamed | Lookup::Missing => return let_go(offline, false),
+            Lookup::Unknown => {
+                let fault = self.missing(role).unwrap_or_default();
+                self.wait(fault);
+                return Decided::No;
+            }
+        };
         if let Some(scaler) = found.scaler.as_ref().filter(|scaler| scaler.wakes) {
             let message = format!("{} would scale it up again, so it is only marked.", scaler.name);
             self.event(true, "ScalerWakes", message);

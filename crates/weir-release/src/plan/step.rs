@@ -282,8 +282,10 @@ impl Planner<'_> {
         let bake_for = spec.bake.duration;
         if bake.credited < bake_for {
             let left = bake_for.saturating_sub(bake.credited);
-            let blind = self.blind().map(|why| format!("; {why}, so no time counts"));
-            let why = match blind.as_deref() {
+            let fault = self.unready(Role::Canary).map(|fault| format!("it waits for {fault}"));
+            let fault = fault.or_else(|| self.blind());
+            let fault = fault.map(|why| format!("; {why}, so no time counts"));
+            let why = match fault.as_deref() {
                 Some(why) => why,
                 None if bake.quiet >= quiet(spec) && spec.bake.clean => {
                     "; no requests come, so no time counts"

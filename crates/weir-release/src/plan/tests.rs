@@ -19,6 +19,7 @@ use crate::{
 
 mod edits;
 mod holds;
+mod missing;
 
 const SECOND: Duration = Duration::from_secs(1);
 
