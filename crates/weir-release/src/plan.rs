@@ -118,6 +118,7 @@ impl Planner<'_> {
     /// What somebody asks for comes first, an abort before everything; then what the new version shows; then
     /// the way that is written.
     fn run(&mut self) {
+        self.find_step();
         let decided = self.delete() == Decided::Yes
             || self.request() == Decided::Yes
             || self.judge() == Decided::Yes

@@ -20,7 +20,6 @@ const QUIET: Duration = Duration::from_mins(1);
 
 impl Planner<'_> {
     pub(super) fn step(&mut self, mut step: StepState, held: bool) {
-        self.find_step(&mut step);
         let spec = &self.spec.steps[step.index];
         if !held {
             step.elapsed += self.passed.elapsed;
@@ -52,17 +51,19 @@ impl Planner<'_> {
         }
     }
 
-    /// Finds the step again after the manifest was changed.
-    fn find_step(&self, step: &mut StepState) {
+    /// Finds the step again after the manifest was changed, before anything is decided by it.
+    pub(super) fn find_step(&mut self) {
+        let Phase::Running { step } = &self.next.phase else { return };
         let same =
             |index: usize| self.spec.steps.get(index).is_some_and(|spec| spec.to_string() == step.name);
         if same(step.index) {
             return;
         }
         let by_name = (0..self.spec.steps.len()).find(|index| same(*index));
-        step.index = by_name.unwrap_or_else(|| self.step_instead(step.index));
-        step.name = self.spec.steps[step.index].to_string();
-        step.stage = StepStage::Preparing { passed: Vec::new() };
+        let index = by_name.unwrap_or_else(|| self.step_instead(step.index));
+        let (name, elapsed) = (self.spec.steps[index].to_string(), step.elapsed);
+        let stage = StepStage::Preparing { passed: Vec::new() };
+        self.next.phase = Phase::Running { step: StepState { index, name, stage, elapsed } };
     }
 
     /// The step that takes the place of one that is gone. None is left out: where the weight was for some only, it

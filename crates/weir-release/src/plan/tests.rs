@@ -20,6 +20,7 @@ use crate::{
 mod edits;
 mod holds;
 mod missing;
+mod verbs;
 
 const SECOND: Duration = Duration::from_secs(1);
 
