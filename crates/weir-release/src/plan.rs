@@ -150,13 +150,18 @@ impl Planner<'_> {
         let (paused, changed) = (self.spec.paused, self.has_other_versions());
         // What is over makes room first, so that no other reason to wait is lost.
         self.next.hold.take_if(|hold| {
-            hold.message == PAUSED && !paused || hold.reason == HoldReason::VersionsChanged && !changed
+            hold.message == PAUSED && !paused
+                || hold.reason == HoldReason::VersionsChanged && !changed
+                || hold.reason == HoldReason::Conflict && self.seen.routes.conflict.is_none()
         });
         if paused {
             self.hold(HoldReason::Paused, PAUSED.into());
         }
         if changed {
             self.hold(HoldReason::VersionsChanged, CHANGED.into());
+        }
+        if matches!(self.next.phase, Phase::Running { .. } | Phase::Promoting) {
+            self.look_for_others();
         }
         self.next.hold.is_some()
     }
@@ -180,15 +185,22 @@ impl Planner<'_> {
 
     /// What keeps the release from beginning at all.
     fn obstacle(&mut self) -> Option<String> {
-        if let Some(other) = &self.seen.routes.conflict {
-            let message = format!("{other} has one of these routes, and is older; finish or delete it first");
-            self.hold(HoldReason::Conflict, message.clone());
+        if let Some(message) = self.look_for_others() {
             return Some(message);
         }
         if let Some(fault) = self.seen.routes.faults.first() {
             return Some(fault.clone());
         }
         Role::ALL.into_iter().find_map(|role| self.missing(role))
+    }
+
+    /// Is held while another release has the routes; says which.
+    fn look_for_others(&mut self) -> Option<String> {
+        let other = self.seen.routes.conflict.as_ref()?;
+        let message =
+            format!("{other} has one of these routes, and was there first; finish or delete it first");
+        self.hold(HoldReason::Conflict, message.clone());
+        Some(message)
     }
 
     /// What of a version is not there.
@@ -269,7 +281,9 @@ impl Planner<'_> {
             return self.wait(CHANGED);
         }
         let retried = matches!(self.next.phase, Phase::RolledBack { .. }) && self.is_replaced(Role::Canary);
-        if retried {
+        if let Some(other) = self.seen.routes.conflict.as_ref().filter(|_| retried) {
+            self.wait(format!("{other}, which has one of these routes, before the new revision is tried"));
+        } else if retried {
             let number = self.next.attempt.as_ref().map_or(1, |attempt| attempt.number + 1);
             self.event(false, "NewRevision", "The new version was replaced: it is tried again.".into());
             self.restore(Role::Canary);

@@ -247,6 +247,7 @@ impl Planner<'_> {
                 self.next.phase.as_str()
             ));
         }
+        self.has_its_routes()?;
         let index = match from {
             None => 0,
             Some(name) => {
@@ -261,6 +262,14 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Whoever was over may find that another release has its routes by now.
+    fn has_its_routes(&self) -> Result<(), Refused> {
+        match &self.seen.routes.conflict {
+            None => Ok(()),
+            Some(other) => Err(format!("{other} has one of its routes; finish or delete that first")),
+        }
+    }
+
     fn undo(&mut self, request: &Request) -> Result<(), Refused> {
         let may = match &self.next.phase {
             Phase::Promoting | Phase::Completed { .. } => true,
@@ -269,6 +278,9 @@ impl Planner<'_> {
         };
         if !may {
             return Err(format!("the old version was not left; the release is {}", self.next.phase.as_str()));
+        }
+        if self.next.phase.is_over() {
+            self.has_its_routes()?;
         }
         let message = request.reason.clone().unwrap_or_else(|| "somebody took the old version back".into());
         self.fail("undo", message);

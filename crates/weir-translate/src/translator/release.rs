@@ -170,13 +170,19 @@ impl Translator {
         }
     }
 
-    /// An older release that is not over and may mean the same rules.
+    /// Another release that is not over, may mean the same rules, and was there first: who divides requests already
+    /// is before who does not, and otherwise the older is before the younger.
     pub fn release_in_the_way(&self, key: &ReleaseKey) -> Option<&ReleaseKey> {
         let known = self.releases.known.get(key)?;
         let spec = known.spec.as_ref()?;
+        let divides = |known: &Known| known.is_active() && known.state.routing.is_some();
         let in_the_way = |(name, other): &(&ReleaseKey, &Known)| {
-            let older = (&other.age, *name) < (&known.age, key);
-            older && other.is_active() && other.spec.as_ref().is_some_and(|other| overlap(spec, other))
+            let first = match (divides(other), divides(known)) {
+                (true, false) => *name != key,
+                (false, true) => false,
+                _ => (&other.age, *name) < (&known.age, key),
+            };
+            first && other.is_active() && other.spec.as_ref().is_some_and(|other| overlap(spec, other))
         };
         self.releases.known.iter().find(in_the_way).map(|(name, _)| name)
     }

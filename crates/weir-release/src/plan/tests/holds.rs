@@ -194,3 +194,15 @@ fn a_pause_of_the_manifest_does_not_end_somebodys() {
     ticks(&mut world, 3);
     assert_eq!(held_by(&world), Some(HoldReason::Paused));
 }
+
+#[test]
+fn two_releases_never_divide_the_same_route() {
+    let mut world = halfway();
+    let before = world.weight();
+    world.seen.routes.conflict = Some("Release shop/older".into());
+    ticks(&mut world, 100);
+    assert_eq!((world.weight(), held_by(&world)), (before, Some(HoldReason::Conflict)), "weights stay");
+    assert!(world.waiting_for.contains("shop/older"), "{}", world.waiting_for);
+    world.seen.routes.conflict = None;
+    world.until("promoting", 100, phase("Promoting"));
+}

@@ -141,12 +141,26 @@ fn a_later_release_goes_on_where_an_older_one_ended() {
     let at = "2026-01-01T00:00:00Z".parse().unwrap();
     let only = Division::Only { role: Role::Canary, close: false };
     translator.set_release_state(&key("one"), routed(Phase::Completed { at }, only));
+    assert_eq!(translator.release_in_the_way(&key("one")), None, "the later one has not begun");
     translator.set_release_state(&key("two"), routed(Phase::Pending, twentieth()));
     translator.translate();
     assert_eq!(translator.release_in_the_way(&key("two")), None, "the older one is over");
+    assert_eq!(translator.release_in_the_way(&key("one")), Some(&key("two")), "and does not come back");
     let names: Vec<_> = arms(&split(&translator, "/")).into_iter().map(|(name, ..)| name).collect();
     assert_eq!(names, ["default/v2/80", "default/v3/80"]);
     assert_eq!(translator.overlaid(&key("two")).faults, Vec::<String>::new());
+}
+
+#[test]
+fn who_divides_requests_already_is_before_an_older_one() {
+    let texts = [ingress("shop", "v1"), release("one", ("v1", "v2"), "5"), release("two", ("v1", "v3"), "5")];
+    let mut translator = translator(&texts);
+    translator.set_release_state(&key("two"), routed(Phase::Pending, twentieth()));
+    assert_eq!(translator.release_in_the_way(&key("one")), Some(&key("two")));
+    assert_eq!(translator.release_in_the_way(&key("two")), None);
+    translator.set_release_state(&key("one"), routed(Phase::Pending, twentieth()));
+    assert_eq!(translator.release_in_the_way(&key("one")), None, "of two that do, the older");
+    assert_eq!(translator.release_in_the_way(&key("two")), Some(&key("one")));
 }
 
 #[test]
