@@ -22,7 +22,8 @@ impl Planner<'_> {
         if self.lost_by_deleting().is_some() {
             return Decided::No;
         }
-        self.actions.push(Action::Forget);
+        let scaled = self.next.scaled.keys().map(|role| Action::LetGo { role: *role });
+        self.actions.extend(scaled.chain([Action::Forget]));
         Decided::Yes
     }
 
@@ -46,7 +47,10 @@ impl Planner<'_> {
 
     /// Whether a version could not take everything back now, while the other one serves.
     fn is_gone(&self, role: Role) -> bool {
-        let scaled = self.next.scaled.get(&role).is_some_and(|scaled| scaled.to < scaled.from);
+        let scaled = self.next.scaled.get(&role).filter(|scaled| scaled.to < scaled.from);
+        // While Weir may still write, what is seen of the workload may be older than that.
+        let ready = self.seen.version(role).workload().map_or(0, |workload| workload.ready);
+        let scaled = scaled.is_some_and(|scaled| !self.next.phase.is_over() || ready < scaled.from);
         let empty = self.seen.version(role).ready == 0;
         (scaled || empty) && self.seen.version(role.other()).ready > 0
     }

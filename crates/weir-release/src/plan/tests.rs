@@ -17,6 +17,7 @@ use crate::{
     verb::{Request, Verb},
 };
 
+mod deletion;
 mod edits;
 mod holds;
 mod missing;
