@@ -43,7 +43,16 @@ type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
 pub struct Inquiries {
     handle: Handle,
     client: Client<Connector, Full<Bytes>>,
-    asked: Arc<Mutex<BTreeMap<(ReleaseKey, String), Asked>>>,
+    asked: Arc<Mutex<BTreeMap<Id, Asked>>>,
+}
+
+/// Of which release, and the name of the gate or guardrail; one of each may have the same.
+type Id = (ReleaseKey, Topic, String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    Gate,
+    Sample,
 }
 
 /// A question.
@@ -81,12 +90,12 @@ impl Inquiries {
     /// Asks a gate, unless that has just been done.
     pub fn gate(&self, key: &ReleaseKey, gate: &Gate, about: Value) {
         let limit = gate.timeout;
-        let name = gate.name.to_string();
-        if !self.is_due(key, &name, limit + AGAIN, AGAIN) {
+        let id = (key.clone(), Topic::Gate, gate.name.to_string());
+        if !self.is_due(&id, limit + AGAIN, AGAIN) {
             return;
         }
         let (client, gate) = (self.client.clone(), gate.clone());
-        self.spawn((key.clone(), name), async move {
+        self.spawn(id, async move {
             let answer = match timeout(limit, ask_gate(&client, &gate, about)).await {
                 Ok(Ok(())) => GateAnswer::Yes,
                 Ok(Err(error)) => GateAnswer::No(format!("{error:#}")),
@@ -100,12 +109,12 @@ impl Inquiries {
     pub fn sample(&self, key: &ReleaseKey, spec: &Spec) {
         for guardrail in &spec.analysis.guardrails {
             let Watch::Prometheus(prometheus) = &guardrail.watch else { continue };
-            let name = guardrail.name.to_string();
-            if !self.is_due(key, &name, QUERY + prometheus.every, prometheus.every) {
+            let id = (key.clone(), Topic::Sample, guardrail.name.to_string());
+            if !self.is_due(&id, QUERY + prometheus.every, prometheus.every) {
                 continue;
             }
             let (client, prometheus) = (self.client.clone(), prometheus.clone());
-            self.spawn((key.clone(), name), async move {
+            self.spawn(id, async move {
                 let asked = timeout(QUERY, ask_prometheus(&client, &prometheus)).await;
                 Answer::Sample(match asked {
                     Ok(Ok(value)) => Sample::Value(value),
@@ -118,8 +127,7 @@ impl Inquiries {
 
     /// Adds what is known by now to what is seen.
     pub fn fill(&self, key: &ReleaseKey, seen: &mut Observation) {
-        for ((of, name), asked) in self.asked().iter().filter(|((of, _), _)| of == key) {
-            debug_assert_eq!(of, key);
+        for ((_, _, name), asked) in self.asked().iter().filter(|((of, ..), _)| of == key) {
             match &asked.answer {
                 Some((_, Answer::Gate(answer))) => drop(seen.gates.insert(name.clone(), answer.clone())),
                 Some((at, Answer::Sample(sample))) if at.elapsed() < STALE => {
@@ -132,28 +140,27 @@ impl Inquiries {
 
     /// Forgets the answers for a release, as when another attempt begins.
     pub fn forget(&self, key: &ReleaseKey) {
-        self.asked().retain(|(of, _), _| of != key);
+        self.asked().retain(|(of, ..), _| of != key);
     }
 
     /// Whether a question may be asked now; then it counts as asked.
-    fn is_due(&self, key: &ReleaseKey, name: &str, patience: Duration, again: Duration) -> bool {
+    fn is_due(&self, id: &Id, patience: Duration, again: Duration) -> bool {
         let mut asked = self.asked();
-        let id = (key.clone(), name.to_owned());
         let now = Instant::now();
-        let due = match asked.get(&id) {
+        let due = match asked.get(id) {
             None => true,
             Some(Asked { answer: Some((_, Answer::Gate(GateAnswer::Yes))), .. }) => false,
             Some(Asked { answer: Some((at, _)), .. }) => at.elapsed() >= again,
             Some(Asked { at, answer: None }) => at.elapsed() >= patience,
         };
         if due {
-            let answer = asked.remove(&id).and_then(|asked| asked.answer);
-            asked.insert(id, Asked { at: now, answer });
+            let answer = asked.remove(id).and_then(|asked| asked.answer);
+            asked.insert(id.clone(), Asked { at: now, answer });
         }
         due
     }
 
-    fn spawn(&self, id: (ReleaseKey, String), ask: impl Future<Output = Answer> + Send + 'static) {
+    fn spawn(&self, id: Id, ask: impl Future<Output = Answer> + Send + 'static) {
         let asked = Arc::clone(&self.asked);
         self.handle.spawn(async move {
             let answer = ask.await;
@@ -165,7 +172,7 @@ impl Inquiries {
         });
     }
 
-    fn asked(&self) -> MutexGuard<'_, BTreeMap<(ReleaseKey, String), Asked>> {
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<Id, Asked>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -237,7 +244,90 @@ pub fn about(key: &ReleaseKey, gate: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+    use weir_crd::Release;
+
     use super::*;
+
+    /// Answers every request with this body; without one it takes the request and says nothing.
+    async fn server(body: Option<&'static str>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // What is asked does not matter.
+                let _ = stream.read(&mut [0; 4096]).await;
+                if let Some(body) = body {
+                    let length = body.len();
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+                    stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await.unwrap();
+                } else {
+                    open.push(stream);
+                }
+            }
+        });
+        address
+    }
+
+    /// A release with a gate and a query of the same name.
+    fn spec(gate: &str, prometheus: &str) -> Spec {
+        let version = |name: &str| json!({"service": {"name": name, "port": 80}});
+        let query = json!({"address": prometheus, "query": "up", "max": 1.0, "every": "1s"});
+        let manifest = json!({
+            "apiVersion": weir_crd::API_VERSION, "kind": "Release", "metadata": {"name": "shop"},
+            "spec": {
+                "routes": [{"kind": "Ingress", "name": "shop"}],
+                "stable": version("v1"), "canary": version("v2"),
+                "gates": [{"name": "smoke", "before": "1%", "webhook": {"url": gate, "timeout": "100ms"}}],
+                "analysis": {"guardrails": [{"name": "smoke", "prometheus": query}]},
+            },
+        });
+        weir_crd::parse("shop", &Release::read(&manifest).unwrap().spec).unwrap()
+    }
+
+    /// Asks both until there are answers.
+    async fn answers(gate: &str, prometheus: &str) -> Observation {
+        let inquiries = Inquiries::new(Handle::current()).unwrap();
+        let (key, spec) = (ReleaseKey::new("shop", "shop"), spec(gate, prometheus));
+        let asked = async {
+            loop {
+                let mut seen = Observation::default();
+                inquiries.gate(&key, &spec.steps[0].gates[0], about(&key, "smoke"));
+                inquiries.sample(&key, &spec);
+                inquiries.fill(&key, &mut seen);
+                if seen.gates.len() + seen.samples.len() == 2 {
+                    return seen;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(8), asked).await.expect("both are answered")
+    }
+
+    #[tokio::test]
+    async fn a_gate_and_a_guardrail_of_the_same_name_are_both_asked() {
+        let scalar = r#"{"data": {"resultType": "scalar", "result": [1, "0.5"]}}"#;
+        let seen = answers(&server(Some("")).await, &server(Some(scalar)).await).await;
+        assert_eq!(seen.gates["smoke"], GateAnswer::Yes);
+        assert_eq!(seen.samples["smoke"], Sample::Value(0.5));
+    }
+
+    #[tokio::test]
+    async fn a_gate_that_times_out_says_no_and_a_server_without_a_number_nothing() {
+        let nan = r#"{"data": {"resultType": "scalar", "result": [1, "NaN"]}}"#;
+        for (prometheus, says) in [(server(Some(nan)).await, "NaN"), ("http://127.0.0.1:9".into(), "onnect")]
+        {
+            let seen = answers(&server(None).await, &prometheus).await;
+            assert_eq!(seen.gates["smoke"], GateAnswer::No("no answer within 100ms".into()));
+            let Sample::Nothing(why) = &seen.samples["smoke"] else { panic!("{:?}", seen.samples) };
+            assert!(why.contains(says), "{why}");
+        }
+    }
 
     #[test]
     fn one_finite_number_is_a_sample() {
