@@ -147,7 +147,11 @@ impl Planner<'_> {
         }
         let wanted = self.spec.offline.verify_zero;
         if offline.elapsed >= wanted && open == 0 {
-            offline.state = OfflineStage::ScaleDown;
+            // Nobody takes the last pods away while nobody else could serve.
+            match self.unready(role.other()) {
+                Some(fault) => self.wait(fault),
+                None => offline.state = OfflineStage::ScaleDown,
+            }
         } else if open > 0 {
             self.wait(format!("{open} requests or connections to its endpoints to end"));
         } else {

@@ -21,6 +21,7 @@ mod deletion;
 mod edits;
 mod holds;
 mod missing;
+mod offline;
 mod verbs;
 
 const SECOND: Duration = Duration::from_secs(1);

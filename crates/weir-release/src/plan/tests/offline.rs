@@ -1,0 +1,18 @@
+//! A version on its way offline.
+
+use super::*;
+
+#[test]
+fn nothing_is_scaled_down_while_nobody_else_could_serve() {
+    let mut world = World::new(spec());
+    world.until("verified", 300, stage(OfflineStage::VerifyZero));
+    world.workload(Role::Canary).ready = 0;
+    world.seen.canary.ready = 0;
+    for _ in 0..60 {
+        world.tick();
+    }
+    assert_eq!(world.workload(Role::Stable).desired, 4);
+    assert!(world.waiting_for.contains("Deployment v2: 0 of 4 pods are ready"), "{}", world.waiting_for);
+    world.ask(Verb::Undo).unwrap();
+    assert_eq!(world.weight(), Some(Weight::NONE), "the old version takes everything back at once");
+}
