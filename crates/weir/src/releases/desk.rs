@@ -16,7 +16,7 @@ use weir_release::{
     Keeper,
     action::Action,
     spec::Spec,
-    state::{Phase, State},
+    state::State,
     verb::Request,
     view::{Meter, View},
 };
@@ -52,6 +52,8 @@ struct Held {
     requests: VecDeque<(Request, oneshot::Sender<Result<(), String>>)>,
     meter: Meter,
     waiting_for: String,
+    /// The attempt and version that the hook was called for. A successor cannot know, and calls it again.
+    hooked: Option<(u64, Role)>,
 }
 
 // === impl Desk ===
@@ -113,7 +115,6 @@ impl Desk {
     fn step(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec, found: &Known) -> bool {
         let Some(held) = self.held.get_mut(key) else { return false };
         let state = held.keeper.state();
-        let phase_before = state.phase.clone();
         let state_before = state.attempt.as_ref().map(|attempt| attempt.number);
         let mut seen = observe(source.translator(), &self.proxy, &self.boot, key, spec, state);
         self.inquiries.sample(key, spec);
@@ -137,25 +138,23 @@ impl Desk {
             self.proxy.apply(&source.translate());
         }
         let transition = next.plan.report.transition;
-        if let (Some(hook), Some(role)) = (&self.hook, went_offline(&phase_before, &next.plan.next.phase)) {
-            hook.offline(key, spec, role);
-        }
         if transition && is_another_attempt(state_before, &next.plan.next) {
             self.inquiries.forget(key);
         }
         for action in next.plan.actions {
-            self.act(source, key, action, now);
+            self.act(source, key, spec, action, now);
         }
         transition
     }
 
-    fn act(&mut self, source: &mut Source, key: &ReleaseKey, action: Action, now: Timestamp) {
+    fn act(&mut self, source: &mut Source, key: &ReleaseKey, spec: &Spec, action: Action, now: Timestamp) {
         match action {
             Action::Event(event) => self.board.tell(key, event, now),
             Action::Answer { id, refused } => self.answer(key, &id, refused),
             Action::Forget => self.forget(source, key),
             // There are no workloads here.
-            Action::Scale { .. } | Action::LetGo { .. } | Action::MarkRetired { .. } => {}
+            Action::Scale { .. } | Action::MarkRetired { .. } => {}
+            Action::LetGo { role } => self.call_hook(key, spec, role),
             Action::Ask(gate) => self.inquiries.gate(key, &gate, about(key, &gate.name)),
         }
     }
@@ -168,6 +167,16 @@ impl Desk {
         self.proxy.apply(&source.translate());
         self.held.remove(key);
         self.board.forget(key);
+    }
+
+    /// A version is offline: whoever runs it may end it. Until that is stored as over, every run of Weir says so.
+    fn call_hook(&mut self, key: &ReleaseKey, spec: &Spec, role: Role) {
+        let (Some(hook), Some(held)) = (&self.hook, self.held.get_mut(key)) else { return };
+        let attempt = held.keeper.state().attempt.as_ref().map_or(1, |attempt| attempt.number);
+        let call = (attempt, role);
+        if held.hooked.replace(call) != Some(call) {
+            hook.offline(key, spec, role);
+        }
     }
 
     fn answer(&mut self, key: &ReleaseKey, id: &str, refused: Option<String>) {
@@ -190,16 +199,6 @@ impl Desk {
 fn stored(state: &State, found: &Known) -> Stored {
     let accepted = found.accepted.as_deref().cloned();
     Stored { state: state.clone(), accepted, order: found.age.1 }
-}
-
-/// Which version has just gone offline.
-fn went_offline(before: &Phase, now: &Phase) -> Option<Role> {
-    match (before, now) {
-        (Phase::Offlining { offline }, Phase::Completed { .. } | Phase::RolledBack { .. }) => {
-            Some(offline.role)
-        }
-        _ => None,
-    }
 }
 
 /// Gates say yes to one attempt.
