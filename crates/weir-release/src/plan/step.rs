@@ -79,7 +79,7 @@ impl Planner<'_> {
             return steps.iter().position(same).or_else(|| steps.iter().position(for_all)).unwrap_or(0);
         }
         let for_all = |step: &Step| step.audience.is_empty() && step.weight >= weight;
-        let mut instead = steps.iter().position(for_all).unwrap_or(steps.len().saturating_sub(1));
+        let mut instead = steps.iter().position(for_all).unwrap_or_else(|| steps.len().saturating_sub(1));
         // Those for some that stand before it are not done yet.
         while instead > index && !steps[instead - 1].audience.is_empty() {
             instead -= 1;

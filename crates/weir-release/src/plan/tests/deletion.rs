@@ -13,7 +13,8 @@ fn is_forgotten(world: &World) -> bool {
 
 #[test]
 fn in_every_phase_before_the_old_version_is_scaled_it_is_gone_at_once() {
-    let phases: [(&str, fn(&State) -> bool); 5] = [
+    type Place = (&'static str, fn(&State) -> bool);
+    let phases: [Place; 5] = [
         ("pending", |state| phase("Pending")(state)),
         ("baking", baking),
         ("promoting", |state| phase("Promoting")(state)),

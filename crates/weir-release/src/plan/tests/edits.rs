@@ -107,7 +107,8 @@ fn a_step_for_some_behind_one_that_is_removed_is_not_left_out() {
 
 #[test]
 fn time_that_was_credited_for_some_is_none_for_others() {
-    let changes: [(&str, fn(&mut Spec)); 4] = [
+    type Change = (&'static str, fn(&mut Spec));
+    let changes: [Change; 4] = [
         ("audience", |spec| spec.steps[0].audience = vec![cookie("staff")]),
         ("no audience", |spec| spec.steps[0].audience.clear()),
         ("overrides", |spec| {
