@@ -228,7 +228,7 @@ fn leaving((phase, split): (Phase, Division)) -> Value {
     let accepted = json!({"generation": 1, "spec": release["spec"].clone()});
     let started_at = "2026-01-01T00:00:00Z".parse().unwrap();
     let attempt = Attempt { number: 1, stable: None, canary: None, started_at };
-    let routing = Routing { epoch: 3, attempt: 1, services: None, split };
+    let routing = Routing { epoch: 3, attempt: 1, services: None, population: None, split };
     let state = State { phase, attempt: Some(attempt), routing: Some(routing), ..State::default() };
     release["status"] = serde_json::to_value(state).unwrap();
     release["status"]["accepted"] = accepted;
