@@ -85,8 +85,11 @@ impl Evidence {
             canary: now.canary.since(&before.canary),
             stable: now.stable.since(&before.stable),
         };
-        let shares = latency.quantiles.iter().map(|quantile| f64::from(*quantile) / 1_000.0);
-        let slow = self.slow.get_or_insert_with(|| Box::new(SlowTail::new(&shares.collect::<Vec<_>>())));
+        let shares: Vec<f64> =
+            latency.quantiles.iter().map(|quantile| f64::from(*quantile) / 1_000.0).collect();
+        // What the manifest no longer asks for says nothing of what it asks for now.
+        let slow = self.slow.take().filter(|slow| slow.compares(&shares));
+        let slow = self.slow.insert(slow.unwrap_or_else(|| Box::new(SlowTail::new(&shares))));
         slow.update(&window, latency.fail_ratio);
     }
 
@@ -129,6 +132,6 @@ fn odd(tally: &Tally) -> Counts {
 }
 
 fn add(sum: &mut Counts, more: Counts) {
-    sum.requests += more.requests;
-    sum.errors += more.errors;
+    sum.requests = sum.requests.saturating_add(more.requests);
+    sum.errors = sum.errors.saturating_add(more.errors);
 }

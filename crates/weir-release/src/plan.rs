@@ -238,6 +238,7 @@ impl Planner<'_> {
         self.next.attempt = Some(attempt);
         self.next.evidence = None;
         self.next.failure = None;
+        self.next.drained.clear();
         self.next.clock.restart();
         self.enter_step(index);
     }

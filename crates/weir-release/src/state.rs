@@ -22,7 +22,7 @@ use weir_model::Role;
 pub use self::{
     clock::{Clock, Mark, Tally},
     hold::{Hold, HoldReason},
-    offline::{OfflineStage, OfflineState},
+    offline::{Drained, OfflineStage, OfflineState},
     phase::{AbortStage, AbortState, BakeState, Phase, StepStage, StepState},
     routing::{Division, Routing, Services},
 };
@@ -59,6 +59,9 @@ pub struct State {
     /// What the workloads were before they were scaled.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scaled: BTreeMap<Role, Scaled>,
+    /// Who was left when a version went offline in this attempt.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub drained: BTreeMap<Role, Drained>,
 }
 
 /// A try to release a version.

@@ -44,6 +44,7 @@ pub(super) fn release() -> Value {
             "clock": open("What proxies had counted when the release was looked at last."),
             "lastAction": open("What somebody asked for last, and whether it was done."),
             "failure": open("Why everything went back to the old version."),
+            "drained": open("Who was left when a version went offline: WebSockets and streams that were asked to end, and requests whose time was over."),
             "scaled": open("What the workloads were before they were scaled."),
         },
     })

@@ -134,11 +134,13 @@ impl Planner<'_> {
         let wanted = self.next.scaled.get(&Role::Stable).map_or(0, |scaled| scaled.from);
         let found = self.seen.stable.workload().map(|workload| (workload.ready, workload.desired));
         if let Some((ready, _)) = found.filter(|(ready, desired)| ready < desired || *desired < wanted) {
-            self.wait(format!("the old version to come back: {ready} of {wanted} pods are ready"));
+            self.wait(format!(
+                "the old version to come back: {ready} of {wanted} pods are ready; promote --full to stay with the new one"
+            ));
             return AbortStage::Restoring;
         }
         if let Some(fault) = self.unready(Role::Stable) {
-            self.wait(fault);
+            self.wait(format!("{fault}; promote --full to stay with the new version"));
             return AbortStage::Restoring;
         }
         self.route(Division::All { role: Role::Stable });

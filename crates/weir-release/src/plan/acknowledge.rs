@@ -25,6 +25,11 @@ impl Planner<'_> {
         if without.is_empty() {
             return true;
         }
+        // Nothing lies over a route that is not there, so no proxy could have it.
+        if let Some(fault) = self.seen.routes.faults.first().cloned() {
+            self.wait(fault);
+            return false;
+        }
         let (some, more) = without.split_at(without.len().min(NAMED));
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         let (acknowledged, all) = (self.seen.proxies.len() - without.len(), self.seen.proxies.len());

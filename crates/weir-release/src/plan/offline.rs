@@ -10,7 +10,7 @@ use crate::{
     action::Action,
     observation::{Lookup, Seen},
     spec::ScaleDown,
-    state::{Division, HoldReason, OfflineStage, OfflineState, Phase, Scaled},
+    state::{Division, Drained, HoldReason, OfflineStage, OfflineState, Phase, Scaled},
     text,
 };
 
@@ -42,7 +42,7 @@ impl Planner<'_> {
             OfflineStage::LetGo => self.leave(&mut offline),
         };
         if over == Decided::Yes {
-            return self.finish(offline.role);
+            return self.finish(&offline);
         }
         if offline.state != before {
             offline.elapsed = Duration::ZERO;
@@ -255,15 +255,17 @@ impl Planner<'_> {
         Decided::No
     }
 
-    fn finish(&mut self, role: Role) {
+    fn finish(&mut self, offline: &OfflineState) {
         let at = self.now;
-        self.next.phase = match role {
+        let drained = Drained { closed: offline.closed, cut: offline.cut };
+        self.next.drained.insert(offline.role, drained);
+        self.next.phase = match offline.role {
             Role::Stable => {
-                self.event(
-                    false,
-                    "Completed",
-                    "The new version serves everything; the old one is offline.".into(),
+                let message = format!(
+                    "The new version serves everything; the old one is offline. {}",
+                    drained.sentence()
                 );
+                self.event(false, "Completed", message);
                 Phase::Completed { at }
             }
             Role::Canary => Phase::RolledBack { at },

@@ -155,6 +155,11 @@ impl Planner<'_> {
             self.next.hold = Some(hold);
             return Err("spec.paused is true: change the manifest".into());
         }
+        if hold.reason == HoldReason::VersionsChanged {
+            let why = hold.message.clone();
+            self.next.hold = Some(hold);
+            return Err(why);
+        }
         match hold.reason {
             HoldReason::StableChanged => self.compare_anew(),
             HoldReason::Guardrail => self.next.evidence = None,
@@ -209,6 +214,9 @@ impl Planner<'_> {
     }
 
     fn promote(&mut self, to: Option<&str>, full: bool) -> Result<(), Refused> {
+        if full && self.is_restoring() {
+            return self.forward_again();
+        }
         let Phase::Running { step } = &self.next.phase else {
             return Err(format!("no step is under way: the release is {}", self.next.phase.as_str()));
         };
@@ -223,6 +231,18 @@ impl Planner<'_> {
             Some(target) => self.enter_step(target),
             None => self.leave_step(self.spec.steps.len()),
         }
+        Ok(())
+    }
+
+    fn is_restoring(&self) -> bool {
+        matches!(&self.next.phase, Phase::Aborting { abort } if abort.state == AbortStage::Restoring)
+    }
+
+    /// The old version was to come back and does not: the new one, which serves meanwhile, stays.
+    fn forward_again(&mut self) -> Result<(), Refused> {
+        self.next.hold = None;
+        self.next.failure = None;
+        self.leave_step(self.spec.steps.len());
         Ok(())
     }
 

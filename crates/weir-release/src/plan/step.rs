@@ -197,8 +197,8 @@ impl Planner<'_> {
     /// Counts what came. Errors count also while no time does: what is held, or not in force everywhere, runs on.
     fn count(&mut self, spec: &Step, bake: &mut BakeState, time_counts: bool) {
         let canary = self.passed.canary;
-        bake.requests += canary.all();
-        bake.errors += canary.all_errors();
+        bake.requests = bake.requests.saturating_add(canary.all());
+        bake.errors = bake.errors.saturating_add(canary.all_errors());
         if time_counts {
             self.credit(spec, bake);
         }
@@ -242,7 +242,7 @@ impl Planner<'_> {
     /// An error of the new version that the old one does not have. A client that goes on to fail is not counted
     /// again, and keeps the time from counting.
     fn stain(&mut self, spec: &Step, bake: &mut BakeState, clients: u64) {
-        bake.alone += clients;
+        bake.alone = bake.alone.saturating_add(clients);
         let count = bake.alone;
         match spec.bake.on_error {
             OnError::Count(allowed) if count <= allowed => {}

@@ -22,6 +22,7 @@ mod edits;
 mod holds;
 mod missing;
 mod offline;
+mod restoring;
 mod verbs;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -109,12 +109,12 @@ impl Tally {
 
     /// All attempts that have ended.
     pub fn all(&self) -> u64 {
-        self.requests + self.other_requests
+        self.requests.saturating_add(self.other_requests)
     }
 
     /// All clients with an error.
     pub fn all_errors(&self) -> u64 {
-        self.errors + self.other_errors
+        self.errors.saturating_add(self.other_errors)
     }
 }
 

@@ -37,6 +37,34 @@ pub struct OfflineState {
     pub sent: Option<u64>,
 }
 
+/// Who was left when a version went offline, for the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Drained {
+    /// WebSockets and streams that were asked to end.
+    pub closed: u64,
+    /// Requests that were still in flight when their time was over.
+    pub cut: u64,
+}
+
+// === impl Drained ===
+
+impl Drained {
+    /// For people.
+    pub fn sentence(self) -> String {
+        let Self { closed, cut } = self;
+        let closed = match closed {
+            0 => "Nobody had to be asked to leave".to_owned(),
+            1 => "1 WebSocket or stream was asked to end".to_owned(),
+            _ => format!("{closed} WebSockets or streams were asked to end"),
+        };
+        match cut {
+            0 => format!("{closed}; no request took too long."),
+            1 => format!("{closed}; 1 request took longer than the time for it."),
+            _ => format!("{closed}; {cut} requests took longer than the time for them."),
+        }
+    }
+}
+
 /// How far a version is on its way offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum OfflineStage {

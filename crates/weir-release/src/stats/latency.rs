@@ -108,6 +108,14 @@ impl SlowTail {
         Self { tails: quantiles.iter().map(tail).collect(), ..Self::default() }
     }
 
+    /// Whether it compares at these quantiles.
+    pub fn compares(&self, quantiles: &[f64]) -> bool {
+        self.tails
+            .iter()
+            .map(|tail| tail.quantile.to_bits())
+            .eq(quantiles.iter().map(|share| share.to_bits()))
+    }
+
     /// Takes what was measured since the last call into account.
     ///
     /// `tolerated` (the guardrail's `failRatio`) bounds the *odds* of being slow, not the duration: evidence

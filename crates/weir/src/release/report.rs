@@ -5,6 +5,7 @@ use std::{fmt::Write as _, process::ExitCode};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::json;
+use weir_model::Role;
 use weir_release::{
     state::{Phase, State},
     stats::Verdict,
@@ -130,6 +131,13 @@ fn versions(text: &mut String, view: &View, now: Timestamp) {
         };
         let (began, took) = (moment(attempt.started_at), since(attempt.started_at, end));
         item(text, &format!("Attempt {}: began at {began} UTC, took {took}", attempt.number));
+    }
+    for (role, drained) in &view.state.drained {
+        let version = match role {
+            Role::Stable => "old",
+            Role::Canary => "new",
+        };
+        item(text, &format!("When the {version} version went offline: {}", drained.sentence()));
     }
     if let Some(acted) = &view.state.last_action {
         let by = acted.by.as_deref().unwrap_or("somebody");

@@ -51,13 +51,6 @@ impl<'a> Followed<'a> {
         self.site.told(reason, "app").await
     }
 
-    /// The stages of the way offline that were passed, with what was counted last.
-    pub(crate) fn offline(&self) -> Option<Value> {
-        let entries = self.diary.entries();
-        let mut stages = entries.iter().filter_map(|entry| entry.status.get("offline"));
-        stages.next_back().cloned()
-    }
-
     /// How many replicas a Deployment is to have.
     pub(crate) async fn replicas(&self, deployment: &str) -> anyhow::Result<u64> {
         replicas(self.site, deployment).await

@@ -97,7 +97,7 @@ impl Busy {
     async fn end(self, stage: &Stage, release: &Followed<'_>) -> anyhow::Result<()> {
         let said = release.weir("wait", &["--for", "completed", "--timeout", WAIT]).await?;
         ensure!(said.to_lowercase().contains("completed"), "weir release wait said: {said}");
-        release.phase("Completed").await?;
+        let completed = release.phase("Completed").await?;
         ensure!(release.replicas("app").await? == 0, "the old version has replicas left");
         ensure!(release.replicas("next").await? == 2, "the new version was scaled");
         self.requests.more(2_000).await?;
@@ -106,10 +106,11 @@ impl Busy {
         requests.clean()?;
         held.clean()?;
         ensure!(requests.version("v1") > 0 && requests.version("v2") > 0, "both versions served: {requests}");
-        let counted = release.offline().context("the way offline")?;
-        farewells(stage, &requests, &held, &counted)?;
+        let counted = &completed.status["drained"]["stable"];
+        farewells(stage, &requests, &held, counted)?;
         let report = release.weir("report", &["-o", "md"]).await?;
-        ensure!(report.contains("Completed"), "weir release report: {report}");
+        let told = format!("{} WebSockets or streams were asked to end", counted["closed"]);
+        ensure!(report.contains("Completed") && report.contains(&told), "weir release report: {report}");
         release.told("Completed").await
     }
 }

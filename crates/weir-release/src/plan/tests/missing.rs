@@ -122,3 +122,33 @@ fn a_revision_that_is_known_later_is_followed_from_then_on() {
     world.tick();
     assert_eq!((world.weight(), world.state.phase.as_str()), (Some(Weight::NONE), "Superseded"));
 }
+
+#[test]
+fn a_route_that_goes_away_is_named_instead_of_proxies() {
+    let mut world = World::new(spec());
+    world.until("baking", 10, baking);
+    world.obey = false;
+    world.proxies().for_each(|proxy| proxy.epoch = None);
+    world.seen.routes.faults = vec!["Ingress shop (spec.routes) is missing: create it".into()];
+    world.tick();
+    assert_eq!(world.waiting_for, "Ingress shop (spec.routes) is missing: create it");
+}
+
+#[test]
+fn a_counter_without_end_is_no_end_of_the_controller() {
+    let mut world = World::new(spec());
+    world.until("baking", 10, baking);
+    for proxy in world.proxies() {
+        let most = crate::state::Tally {
+            requests: u64::MAX,
+            other_requests: u64::MAX,
+            ..crate::state::Tally::default()
+        };
+        proxy.canary.tally = most;
+        proxy.stable.tally = most;
+    }
+    world.rate = 0;
+    world.plan();
+    world.plan();
+    assert!(matches!(world.state.phase, Phase::Running { .. }), "{:?}", world.state.phase);
+}

@@ -16,3 +16,13 @@ fn nothing_is_scaled_down_while_nobody_else_could_serve() {
     world.ask(Verb::Undo).unwrap();
     assert_eq!(world.weight(), Some(Weight::NONE), "the old version takes everything back at once");
 }
+
+#[test]
+fn who_was_left_is_kept_for_the_record() {
+    let mut world = World::new(spec());
+    world.proxies().for_each(|proxy| proxy.stable.closed = 2);
+    world.until("completed", 300, phase("Completed"));
+    assert_eq!(world.state.drained[&Role::Stable], crate::state::Drained { closed: 4, cut: 0 });
+    let told = world.events.iter().find(|event| event.starts_with("Completed")).unwrap();
+    assert!(told.contains("4 WebSockets or streams were asked to end; no request took too long."), "{told}");
+}

@@ -109,3 +109,13 @@ fn what_is_asked_with_a_changed_manifest_is_asked_of_the_step_under_way() {
     world.plan();
     assert_eq!(index(&world), 1, "{:?}", world.state.phase);
 }
+
+#[test]
+fn other_versions_are_not_resumed_away() {
+    let mut world = baked();
+    world.spec.canary.service.service = "v3".into();
+    world.tick();
+    let refused = world.ask(Verb::Resume).unwrap_err();
+    assert!(refused.contains("names another Service"), "{refused}");
+    assert!(world.state.hold.is_some());
+}

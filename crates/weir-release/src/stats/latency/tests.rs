@@ -155,3 +155,12 @@ fn odd_quantiles_do_no_harm() {
     slow.update(&LatencyWindow { canary: at(90_000, 300), stable: at(1000, 300) }, 1.0);
     assert!(slow.ln_evidence().is_finite());
 }
+
+#[test]
+fn other_quantiles_are_another_comparison() {
+    let slow = SlowTail::new(&[0.5, 0.99]);
+    assert!(slow.compares(&[0.5, 0.99]));
+    for others in [&[0.5][..], &[0.99, 0.5], &[0.5, 0.9], &[0.5, 0.99, 0.999]] {
+        assert!(!slow.compares(others), "{others:?}");
+    }
+}
