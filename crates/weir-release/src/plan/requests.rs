@@ -215,7 +215,8 @@ impl Planner<'_> {
 
     fn promote(&mut self, to: Option<&str>, full: bool) -> Result<(), Refused> {
         if full && self.is_restoring() {
-            return self.forward_again();
+            self.forward_again();
+            return Ok(());
         }
         let Phase::Running { step } = &self.next.phase else {
             return Err(format!("no step is under way: the release is {}", self.next.phase.as_str()));
@@ -239,11 +240,10 @@ impl Planner<'_> {
     }
 
     /// The old version was to come back and does not: the new one, which serves meanwhile, stays.
-    fn forward_again(&mut self) -> Result<(), Refused> {
+    fn forward_again(&mut self) {
         self.next.hold = None;
         self.next.failure = None;
         self.leave_step(self.spec.steps.len());
-        Ok(())
     }
 
     fn step_named(&self, name: &str, after: usize) -> Result<usize, Refused> {
