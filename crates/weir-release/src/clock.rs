@@ -11,8 +11,9 @@ use weir_model::Role;
 
 use crate::{
     observation::{Observation, Proxy},
-    state::{Clock, Mark, Tally},
+    state::{Clock, Mark},
     stats::Histogram,
+    tally::Tally,
 };
 
 /// The most that counts as gone by where no proxy can tell.

@@ -9,11 +9,11 @@ use crate::{
     clock::{Passed, durations},
     observation::Observation,
     spec::{Analysis, Watch},
-    state::Tally,
     stats::{
         AbsoluteTest, AllocationTest, Bucket, ControlTest, Counts, Filling, Histogram, LatencyWindow,
         RateTest, SlowTail,
     },
+    tally::Tally,
 };
 
 /// What is known of a new version.

@@ -20,6 +20,7 @@ mod population;
 pub mod spec;
 pub mod state;
 pub mod stats;
+mod tally;
 pub mod text;
 mod thresholds;
 pub mod verb;
@@ -31,4 +32,5 @@ pub use overlay::{overlap, overlay};
 
 pub use plan::{Plan, Report, plan};
 pub use population::Population;
+pub use tally::Tally;
 pub use thresholds::{FailAt, Thresholds};

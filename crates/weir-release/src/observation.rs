@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use weir_model::{ReleaseReading, Role, VersionReading};
 
-use crate::{spec::Spec, state::Tally, stats::Histogram, verb::Request};
+use crate::{spec::Spec, stats::Histogram, tally::Tally, verb::Request};
 
 /// What was seen at one moment.
 #[derive(Clone, Debug, Default)]

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use weir_model::Role;
 
 pub use self::{
-    clock::{Clock, Mark, Tally},
+    clock::{Clock, Mark},
     hold::{Hold, HoldReason},
     offline::{Drained, OfflineStage, OfflineState},
     phase::{AbortStage, AbortState, BakeState, Phase, StepStage, StepState},

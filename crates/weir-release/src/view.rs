@@ -11,6 +11,7 @@ use crate::{
     spec::Spec,
     state::State,
     stats::{Histogram, RatioInterval},
+    tally::Tally,
     text,
     thresholds::{PASS, Thresholds},
 };
@@ -220,15 +221,15 @@ impl Live {
 
 impl Figures {
     fn between(before: &Observation, now: &Observation, elapsed: Duration, role: Role) -> Self {
-        let grew = |what: fn(&crate::state::Tally) -> u64| {
+        let grew = |what: fn(&Tally) -> u64| {
             let sum = |seen: &Observation| seen.sum(role, |seen| what(&seen.tally));
             as_float(sum(now).saturating_sub(sum(before))) / elapsed.as_secs_f64().max(0.001)
         };
         let took = durations(now, role).since(&durations(before, role));
         let version = now.version(role);
         Self {
-            rps: grew(crate::state::Tally::all),
-            errors_per_second: grew(crate::state::Tally::all_errors),
+            rps: grew(Tally::all),
+            errors_per_second: grew(Tally::all_errors),
             p50_millis: quantile(&took, 0.5),
             p99_millis: quantile(&took, 0.99),
             in_flight: now.sum(role, |seen| seen.in_flight),

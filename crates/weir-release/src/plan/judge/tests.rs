@@ -7,8 +7,8 @@ use crate::{
     clock::Passed,
     observation::Observation,
     spec::{Absolute, Analysis, OnInconclusive},
-    state::Tally,
     stats::simulation::{draw, median_of_runs},
+    tally::Tally,
 };
 
 /// What is judged as most manifests have it, with so many guardrails that share the chance of a false alarm.

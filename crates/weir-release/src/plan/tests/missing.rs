@@ -139,11 +139,7 @@ fn a_counter_without_end_is_no_end_of_the_controller() {
     let mut world = World::new(spec());
     world.until("baking", 10, baking);
     for proxy in world.proxies() {
-        let most = crate::state::Tally {
-            requests: u64::MAX,
-            other_requests: u64::MAX,
-            ..crate::state::Tally::default()
-        };
+        let most = crate::Tally { requests: u64::MAX, other_requests: u64::MAX, ..crate::Tally::default() };
         proxy.canary.tally = most;
         proxy.stable.tally = most;
     }
