@@ -17,6 +17,16 @@ use crate::steady::load;
 const HELD: u64 = 50;
 /// Between two messages of each.
 const MESSAGE: Duration = Duration::from_millis(500);
+/// What does not let the old version have less than two pods, unless it has none.
+const AUTOSCALER: &str = "apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: app}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: app}
+  minReplicas: 2
+  maxReplicas: 4
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
+";
 /// How long `weir release wait` may take.
 const WAIT: &str = "240s";
 
@@ -49,7 +59,8 @@ pub(crate) async fn by_match(stage: Arc<Stage>) -> anyhow::Result<()> {
     busy.end(&stage, &release).await
 }
 
-/// First a fifth of all requests get the new version, later all; then the old one goes offline.
+/// First a fifth of all requests get the new version, later all; then the old one goes offline, although an
+/// autoscaler would rather keep two pods of it.
 pub(crate) async fn by_weight(stage: Arc<Stage>) -> anyhow::Result<()> {
     let weir = stage.install(Settings::default()).await?;
     let (site, busy) = Busy::new(&stage, &weir).await?;
@@ -57,6 +68,7 @@ pub(crate) async fn by_weight(stage: Arc<Stage>) -> anyhow::Result<()> {
         "{name: fifth, weight: 20, bake: {duration: 10s}}",
         "{name: ramp, ramp: {from: 40, to: 100, stages: 4, hold: 3s}}",
     ];
+    site.apply(AUTOSCALER).await?;
     let release = Followed::begin(&site, &Manifest::new(&steps).route("calls")).await?;
     busy.end(&stage, &release).await
 }
