@@ -92,7 +92,7 @@ fn standing(sheet: &mut Sheet, view: &View, now: Timestamp) {
         let since = since(hold.since, now);
         let line =
             vec![doubtful(format!("{:?}", hold.reason)), plain(format!(" for {since}: {}", hold.message))];
-        sheet.section("held", [line.into(), plain(remedy(hold.reason)).into()]);
+        sheet.section("held", [line.into(), plain(remedy(hold)).into()]);
     } else {
         sheet.text("waits for", &view.waiting_for);
     }

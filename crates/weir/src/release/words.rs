@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use weir_model::Role;
 use weir_release::{
-    state::{AbortStage, HoldReason, OfflineStage, Phase, StepStage},
+    state::{AbortStage, Hold, HoldReason, OfflineStage, Phase, StepStage},
     text,
     view::View,
 };
@@ -125,11 +125,15 @@ pub(super) fn role(role: Role) -> &'static str {
 }
 
 /// What can be done about a hold.
-pub(super) fn remedy(reason: HoldReason) -> &'static str {
-    match reason {
+pub(super) fn remedy(hold: &Hold) -> &'static str {
+    match hold.reason {
+        // No verb ends what the manifest says.
+        HoldReason::Paused if hold.message.starts_with("spec.paused") => {
+            "it goes on by itself once the manifest says so, `abort` goes back"
+        }
         HoldReason::Paused => "`weir release resume` goes on",
         HoldReason::Rejected => "`weir release approve` goes on after all, `abort` goes back",
-        HoldReason::Guardrail => "`weir release resume` compares anew, `promote` goes on, `abort` goes back",
+        HoldReason::Guardrail => "`weir release resume` compares anew, `abort` goes back",
         HoldReason::Error | HoldReason::Deadline => "`weir release resume` goes on, `abort` goes back",
         HoldReason::NoData => {
             "`weir release promote` goes on without, `resume` waits for more, `abort` goes back"
@@ -179,6 +183,16 @@ mod tests {
         assert_eq!(clock(at), "10:00:00");
         assert_eq!(since(at, "2026-03-01T12:14:00.9Z".parse().unwrap()), "2h14m");
         assert_eq!(since(at, "2026-03-01T09:00:00Z".parse().unwrap()), "0s");
+    }
+
+    #[test]
+    fn no_verb_is_recommended_against_a_pause_of_the_manifest() {
+        let hold = |message: &str| {
+            let hold = serde_json::json!({"reason": "Paused", "message": message, "since": "2026-03-01T10:00:00Z"});
+            serde_json::from_value::<Hold>(hold).unwrap()
+        };
+        assert!(remedy(&hold("sale until noon")).contains("resume"));
+        assert!(!remedy(&hold("spec.paused is true; set it to false to go on")).contains("resume"));
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl Screen {
                     doubtful,
                     room.words(),
                 );
-                say(remedy(hold.reason), plain, room.words());
+                say(remedy(hold), plain, room.words());
             }
             None if !view.waiting_for.is_empty() => {
                 say(&format!("waits for {}", view.waiting_for), plain, room.words());
