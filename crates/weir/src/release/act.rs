@@ -48,7 +48,7 @@ pub(super) struct Common {
 
 /// Go on with the next step, without waiting for the present one to be done.
 ///
-/// Also out of a hold. Gates are still asked, and guardrails still watch.
+/// Also out of a hold, unless what holds it is still so. Gates are still asked, and guardrails still watch.
 ///
 /// Exit code of this and the other verbs that ask for something: 0 applied, 1 refused, 2 when it cannot be asked
 /// or no answer comes in time.

@@ -16,6 +16,8 @@ use super::{
 
 /// What the scale of ratios ends with, on both sides of 1.
 const SCALE: f64 = 10.0;
+/// An estimate from here on, next to the last of all ratios that are told apart, stands for any larger one.
+const LARGEST: f64 = 999.0;
 /// Bars of evidence.
 const BAR: usize = 20;
 
@@ -87,8 +89,13 @@ impl Errors {
             Verdict::Successful => "it is not twice as bad",
             Verdict::Inconclusive => "neither better nor worse is shown yet",
         };
-        let best = words::times(estimate);
-        format!("the new version fails {range} times as often as the old one, most likely {best}: {shown}")
+        // At the end of the scale it only says that the old version has no error.
+        let best = if estimate < LARGEST {
+            format!(", most likely {}", words::times(estimate))
+        } else {
+            String::new()
+        };
+        format!("the new version fails {range} times as often as the old one{best}: {shown}")
     }
 
     /// The possible ratios on a scale from 0.1 to 10: `0.1 ───┼─[══◆══]──── 10`, where ┼ is 1.

@@ -19,6 +19,7 @@ fn ratios_are_told_as_far_as_they_are_known() {
         (interval(0.0, Some(1.9), Some(1.1)), "the new version fails at most 1.9 times as often"),
         (interval(0.5, None, Some(1.1)), "the new version fails at least 0.5 times as often"),
         (interval(0.0, None, Some(12.0)), "most likely 12: neither better nor worse is shown yet"),
+        (interval(5.0, None, Some(1_000.0)), "at least 5.0 times as often as the old one: neither"),
     ] {
         let sentence = errors(0.0, 0.0, ratio).sentence();
         assert!(sentence.contains(expected), "{sentence}");
