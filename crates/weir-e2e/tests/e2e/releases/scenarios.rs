@@ -55,6 +55,10 @@ pub(crate) async fn by_match(stage: Arc<Stage>) -> anyhow::Result<()> {
         ensure!(version(via, &site, ("foo", "baz")).await? == "v1", "another value by {}", via.name);
     }
     ensure!(busy.until_now().version("v2") == 0, "nobody else gets the new version: {}", busy.until_now());
+    for verb in ["get", "describe", "history"] {
+        let said = release.weir(verb, &[]).await?;
+        ensure!(said.contains("insiders"), "weir release {verb}: {said}");
+    }
     release.weir("approve", &[]).await?;
     busy.end(&stage, &release).await
 }
