@@ -188,7 +188,8 @@ mod tests {
     #[test]
     fn no_verb_is_recommended_against_a_pause_of_the_manifest() {
         let hold = |message: &str| {
-            let hold = serde_json::json!({"reason": "Paused", "message": message, "since": "2026-03-01T10:00:00Z"});
+            let hold =
+                serde_json::json!({"reason": "Paused", "message": message, "since": "2026-03-01T10:00:00Z"});
             serde_json::from_value::<Hold>(hold).unwrap()
         };
         assert!(remedy(&hold("sale until noon")).contains("resume"));
