@@ -23,7 +23,7 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
     time::{Instant, timeout_at},
 };
-use weir_fleet::Hub;
+use weir_fleet::{Hub, Reach};
 use weir_model::{Delta, Finding, HostName, ObjectRef};
 use weir_translate::{Config, Translator, object::IngressClass};
 
@@ -38,6 +38,9 @@ const TOGETHER: Duration = Duration::from_millis(2);
 const SECRETS: Duration = Duration::from_secs(1);
 /// How long after a change its findings are collected, which costs as much as there are objects.
 const VIEW: Duration = Duration::from_millis(200);
+
+/// What the watch of the record of claims is called.
+pub(crate) const CONFIG_MAP: &str = "ConfigMap";
 
 /// The thread's state.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ pub(crate) struct Index {
     pending: Option<(Delta, Instant)>,
     /// Translated, and left out until every named Secret has been looked at.
     held_back: Delta,
+    /// How much of the store went into what is translated.
+    reach: Reach,
     hub: Arc<Hub>,
     out: Outlets,
 }
@@ -86,11 +91,12 @@ impl Index {
             facts: HashMap::new(),
             classes: BTreeMap::new(),
             register: Register::default(),
-            unlisted: ["Ingress", "IngressClass", "Service", "EndpointSlice", "Release", "ConfigMap"].into(),
+            unlisted: ["Ingress", "IngressClass", "Service", "EndpointSlice", "Release", CONFIG_MAP].into(),
             secrets: Secrets::default(),
             unreadable: BTreeMap::new(),
             pending: None,
             held_back: Delta::default(),
+            reach: Reach::default(),
             hub,
             out,
         }

@@ -16,8 +16,8 @@ use tokio::{
 use crate::{
     claims::{Book, CLAIMS, GRANTS, Pairs, changed_shards, shard_name, shard_of},
     client::save,
-    index::{Change, View},
-    watch::events,
+    index::{CONFIG_MAP, Change, View},
+    watch::{events, number, store_version},
 };
 
 /// What is served for this long is recorded. What is applied together is served together first, in whichever
@@ -29,9 +29,13 @@ const LOOK: Duration = Duration::from_mins(1);
 /// Follows the ConfigMaps until the receiver is gone.
 pub(crate) async fn follow(client: Client, namespace: &str, name: &str, changes: UnboundedSender<Change>) {
     let api: Api<ConfigMap> = Api::namespaced(client, namespace);
-    let mut events = pin!(events(api, watcher::Config::default(), "ConfigMap"));
+    let mut events = pin!(events(api.clone(), watcher::Config::default(), CONFIG_MAP));
+    let mut listing = 0;
     while let Some(event) = events.next().await {
-        if change(name, event).is_some_and(|change| changes.send(change).is_err()) {
+        if matches!(event, Event::Init) {
+            listing = store_version(&api).await;
+        }
+        if change(name, event, listing).is_some_and(|change| changes.send(change).is_err()) {
             return;
         }
     }
@@ -39,18 +43,19 @@ pub(crate) async fn follow(client: Client, namespace: &str, name: &str, changes:
 
 /// What an event says about claims; most ConfigMaps say nothing. One that is gone from a new list stays in
 /// force: nobody deletes claims by hand while nobody watches.
-fn change(name: &str, event: Event<ConfigMap>) -> Option<Change> {
+fn change(name: &str, event: Event<ConfigMap>, listing: u64) -> Option<Change> {
     let (map, there) = match event {
         Event::Apply(map) | Event::InitApply(map) => (map, true),
         Event::Delete(map) => (map, false),
         Event::Init => return None,
-        Event::InitDone => return Some(Change::Listed("ConfigMap")),
+        Event::InitDone => return Some(Change::Listed(CONFIG_MAP, listing)),
     };
+    let version = map.resource_version().as_deref().map_or(0, number);
     let text = |key: &str| map.data.as_ref().filter(|_| there)?.get(key).cloned();
     if map.name_any() == format!("{name}-grants") {
-        return Some(Change::Granted(text(GRANTS)));
+        return Some(Change::Granted(text(GRANTS), version));
     }
-    shard_of(name, &map.name_any()).map(|shard| Change::Recorded(shard, text(CLAIMS)))
+    shard_of(name, &map.name_any()).map(|shard| Change::Recorded(shard, text(CLAIMS), version))
 }
 
 /// Records what is served, for as long as it runs.

@@ -34,12 +34,17 @@ const PAGE: u32 = 500;
 pub(crate) async fn follow<T: Watchable>(client: Client, changes: UnboundedSender<Change>) {
     let api: Api<Watched<T>> = Api::all(client);
     let mut events = pin!(events(api.clone(), watcher::Config::default(), T::NAME));
-    let mut follower = Follower { known: Known::default(), changes, kind: T::NAME };
+    let mut follower = Follower { known: Known::default(), changes, kind: T::NAME, listing: 0 };
     let mut looks = FuturesUnordered::new();
     loop {
         let heard = tokio::select! {
             event = events.next() => match event {
-                Some(event) => follower.heard(event),
+                Some(event) => {
+                    if matches!(event, Event::Init) {
+                        follower.listing = store_version(&api).await;
+                    }
+                    follower.heard(event)
+                }
                 None => return,
             },
             Some(there) = looks.next(), if !looks.is_empty() => follower.looked(&there),
@@ -62,7 +67,7 @@ pub(crate) async fn follow_if_installed<T: Watchable>(client: Client, changes: U
                 kind = T::NAME,
                 "the cluster does not know this kind: apply the chart's crds folder"
             );
-            if changes.send(Change::Listed(T::NAME)).is_err() {
+            if changes.send(Change::Listed(T::NAME, 0)).is_err() {
                 return;
             }
         }
@@ -76,6 +81,8 @@ struct Follower {
     known: Known,
     changes: UnboundedSender<Change>,
     kind: &'static str,
+    /// The version of the store before the list in progress was asked for.
+    listing: u64,
 }
 
 /// Whether a list has to be confirmed.
@@ -96,7 +103,7 @@ impl Follower {
             }
             Event::Delete(object) => {
                 self.known.gone(&object.id());
-                self.tell(Change::Gone(object.id()))?;
+                self.tell(Change::Gone(object.id(), number(&object.version())))?;
             }
             Event::Init => self.known.begin(),
             Event::InitDone => return self.listed(),
@@ -119,7 +126,7 @@ impl Follower {
                 Doubt::Raised
             }
         };
-        self.tell(Change::Listed(self.kind))?;
+        self.tell(Change::Listed(self.kind, self.listing))?;
         Ok(doubt)
     }
 
@@ -135,7 +142,7 @@ impl Follower {
     }
 
     fn tell_gone(&self, gone: Vec<ObjectRef>) -> Result<(), Gone> {
-        gone.into_iter().try_for_each(|id| self.tell(Change::Gone(id)))
+        gone.into_iter().try_for_each(|id| self.tell(Change::Gone(id, 0)))
     }
 
     fn tell(&self, change: Change) -> Result<(), Gone> {
@@ -195,15 +202,30 @@ async fn look_again<T: Watchable>(api: Api<Watched<T>>) -> BTreeSet<ObjectRef> {
     }
 }
 
+/// A version as a number, which can be compared within a kind; 0 if it is none.
+pub(crate) fn number(version: &str) -> u64 {
+    version.parse().unwrap_or_default()
+}
+
+/// Which version the store has now, by an answer that no cache gives: what is read from now on is at least as new.
+/// 0 if nobody answers; the list that follows will fail as well.
+pub(crate) async fn store_version<K>(api: &Api<K>) -> u64
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+{
+    let list = api.list_metadata(&ListParams::default().limit(1)).await;
+    list.ok().and_then(|list| list.metadata.resource_version).map_or(0, |version| number(&version))
+}
+
 /// A complete list without contents, from the store and not from a cache.
 async fn names<T: Watchable>(api: &Api<Watched<T>>) -> kube::Result<(u64, BTreeSet<ObjectRef>)> {
     let list = api.list_metadata(&ListParams::default()).await?;
-    let version = list.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+    let version = list.metadata.resource_version.as_deref().map_or(0, number);
     let name = |text: Option<String>| Arc::<str>::from(text.unwrap_or_default());
     let id = |meta: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
         ObjectRef::new(T::KIND, name(meta.namespace), name(meta.name))
     };
-    Ok((version.unwrap_or(0), list.items.into_iter().map(|item| id(item.metadata)).collect()))
+    Ok((version, list.items.into_iter().map(|item| id(item.metadata)).collect()))
 }
 
 /// Between two tries: from a tenth of a second to two seconds, so that after an outage of the API server

@@ -10,6 +10,7 @@ use prost::Message as _;
 use weir_model::{Backend, CertificateKey, Delta, Endpoints, Host, HostName, Rule, Split};
 
 use crate::{
+    Horizon,
     key::Key,
     ledger::Position,
     proto::{self, Resource},
@@ -20,6 +21,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Assembly {
     position: Option<Position>,
+    /// From how much it was made, by whichever controllers.
+    horizon: Horizon,
     values: BTreeMap<Key, Bytes>,
     /// The rules of each host as they were last assembled, by id.
     hosts: BTreeMap<HostName, BTreeMap<u64, Arc<Rule>>>,
@@ -49,6 +52,21 @@ impl Assembly {
     /// What it holds; `None` before the first change.
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()
+    }
+
+    /// From how much it was made.
+    pub(crate) fn horizon(&self) -> &Horizon {
+        &self.horizon
+    }
+
+    /// What was taken in was made from this.
+    pub(crate) fn made_from(&mut self, horizon: &Horizon) {
+        self.horizon.join(horizon);
+    }
+
+    /// Forgets from how much it was made: whatever comes next is believed.
+    pub(crate) fn forget_horizon(&mut self) {
+        self.horizon = Horizon::default();
     }
 
     /// Takes all parts of a change in, and says what that changes in the Blueprint. A resource that cannot

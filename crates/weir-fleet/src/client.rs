@@ -10,14 +10,14 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
-    Request, Status, Streaming,
+    Code, Request, Status, Streaming,
     metadata::MetadataValue,
     transport::{Certificate, ClientTlsConfig, Endpoint},
 };
 use weir_model::Delta;
 
 use crate::{
-    Assembly, Position, Reading, Refused, Store,
+    Assembly, Horizon, Position, Reading, Refused, Store,
     proto::{
         self, Acknowledgement, FromController, FromProxy, Hello, fleet_client::FleetClient,
         from_proxy::Message,
@@ -34,6 +34,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 /// A stream that has lived this long was a good one.
 const GOOD: Duration = Duration::from_secs(5);
+/// How many controllers in a row may say that they have read less than what is served here, before one is believed
+/// all the same: versions go back when the API server's store is restored from a copy. Each lets us wait for some
+/// seconds first.
+const BEHIND: u32 = 12;
 /// How long a leader that could not be reached is not looked for again.
 const DEAF: Duration = Duration::from_secs(1);
 /// Between two messages with counters.
@@ -85,6 +89,8 @@ pub struct Client {
     leader: Option<String>,
     /// Until when nobody is believed who says where the leader is.
     deaf_until: Instant,
+    /// How many controllers in a row were behind.
+    behind: u32,
 }
 
 /// A stream to a controller.
@@ -95,8 +101,16 @@ struct Stream {
 
 /// The way to a leader, while another controller is still followed.
 struct Way {
-    leader: String,
+    to: Aim,
     opening: Pin<Box<dyn Future<Output = Result<Stream, Ended>> + Send>>,
+}
+
+/// Which leader, and what it was told.
+#[derive(Default)]
+struct Aim {
+    leader: String,
+    /// From how much that was made which is served here.
+    told: Horizon,
 }
 
 /// Why a stream ended.
@@ -105,13 +119,18 @@ enum Ended {
     Moved(String, Box<Stream>),
     /// It may be tried again.
     Lost(String),
+    /// The controller has read less than what is served here.
+    Behind(String),
     /// The data plane cannot serve.
     Fatal(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<Status> for Ended {
     fn from(status: Status) -> Self {
-        Self::Lost(format!("{}: {}", status.code(), status.message()))
+        match status.code() {
+            Code::FailedPrecondition => Self::Behind(status.message().to_owned()),
+            code => Self::Lost(format!("{code}: {}", status.message())),
+        }
     }
 }
 
@@ -123,7 +142,7 @@ impl Client {
         let boot = format!("{:016x}", fastrand::u64(..));
         let saved = assembly.position().cloned();
         let now = Instant::now();
-        Self { link, boot, assembly, store, saved, save_at: now, leader: None, deaf_until: now }
+        Self { link, boot, assembly, store, saved, save_at: now, leader: None, deaf_until: now, behind: 0 }
     }
 
     /// Follows the controllers until the future is dropped.
@@ -150,6 +169,11 @@ impl Client {
                     let controller = self.leader.take().unwrap_or_else(|| self.link.controller.clone());
                     tracing::warn!("no controller at {controller}: {why}; what is in force stays");
                 }
+                Ended::Behind(why) => {
+                    tracing::warn!("{why}; what is in force stays");
+                    self.turned_away();
+                    pause = FIRST_PAUSE;
+                }
             }
             self.save();
             if started.elapsed() >= GOOD {
@@ -157,6 +181,16 @@ impl Client {
             }
             tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Counts the controllers that are behind.
+    fn turned_away(&mut self) {
+        self.behind += 1;
+        if self.behind >= BEHIND {
+            self.behind = 0;
+            self.assembly.forget_horizon();
+            tracing::warn!("all controllers are behind what is in force; what they say counts from now on");
         }
     }
 
@@ -179,6 +213,7 @@ impl Client {
             boot: self.boot.clone(),
             version: version.clone(),
             holds: self.assembly.position().cloned().map(Into::into),
+            horizon: Some(self.assembly.horizon().clone().into()),
         }))
     }
 
@@ -192,11 +227,20 @@ impl Client {
         let mut way: Option<Way> = None;
         loop {
             tokio::select! {
-                (leader, reached) = arrival(&mut way) => {
+                (Aim { leader, told }, reached) = arrival(&mut way) => {
                     way = None;
                     match reached {
-                        Ok(stream) => return Ended::Moved(leader, Box::new(stream)),
-                        Err(Ended::Lost(why)) => tracing::info!("no leader at {leader} yet: {why}"),
+                        Ok(stream) if told == *self.assembly.horizon() => {
+                            return Ended::Moved(leader, Box::new(stream));
+                        }
+                        // More has come meanwhile than the leader may have read.
+                        Ok(_) => {
+                            way = self.way_to(leader);
+                            continue;
+                        }
+                        Err(Ended::Lost(why) | Ended::Behind(why)) => {
+                            tracing::info!("no leader at {leader} yet: {why}");
+                        }
                         Err(ended) => return ended,
                     }
                     self.deaf_until = Instant::now() + DEAF;
@@ -241,7 +285,7 @@ impl Client {
             return None;
         }
         let opening = Box::pin(open(self.link.clone(), leader.clone(), self.hello()));
-        Some(Way { leader, opening })
+        Some(Way { to: Aim { leader, told: self.assembly.horizon().clone() }, opening })
     }
 
     /// Collects the parts of a change; the last one puts it in force.
@@ -252,12 +296,15 @@ impl Client {
         apply: &mut impl Apply,
     ) -> Result<Option<FromProxy>, Ended> {
         parts.extend(part.resources);
+        let horizon = part.horizon.unwrap_or_default().into();
         let position = part.position.ok_or_else(|| Ended::Lost("a change has no position".into()))?;
         if part.more {
             return Ok(None);
         }
         let resources = std::mem::take(parts);
         let (delta, refused) = self.assembly.apply(position.clone().into(), part.complete, resources);
+        self.assembly.made_from(&horizon);
+        self.behind = 0;
         apply.apply(&delta).map_err(Ended::Fatal)?;
         for Refused { resource, reason } in &refused {
             tracing::error!(resource, "refused, the one before it stays: {reason}");
@@ -321,11 +368,11 @@ async fn open(link: Link, address: String, hello: FromProxy) -> Result<Stream, E
 }
 
 /// The end of a way; never, while there is none.
-async fn arrival(way: &mut Option<Way>) -> (String, Result<Stream, Ended>) {
+async fn arrival(way: &mut Option<Way>) -> (Aim, Result<Stream, Ended>) {
     match way {
-        Some(Way { leader, opening }) => {
+        Some(Way { to, opening }) => {
             let reached = opening.as_mut().await;
-            (std::mem::take(leader), reached)
+            (std::mem::take(to), reached)
         }
         None => std::future::pending().await,
     }

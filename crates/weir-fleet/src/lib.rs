@@ -16,6 +16,7 @@
 
 mod assembly;
 mod client;
+mod horizon;
 mod incoming;
 mod key;
 mod ledger;
@@ -42,6 +43,7 @@ mod proto {
 
 pub use assembly::{Assembly, Refused};
 pub use client::{Apply, Client, Link};
+pub use horizon::{Behind, Horizon, Reach};
 pub use incoming::incoming;
 pub use ledger::{Ledger, Position};
 pub use members::{Acknowledged, Member, Members};

@@ -23,10 +23,10 @@ use tonic::{Request, Response, Status, Streaming};
 use weir_model::Delta;
 
 use crate::{
-    Acknowledged, Ledger, Member, Members, Position, Reading, Refused, incoming,
+    Acknowledged, Behind, Horizon, Ledger, Member, Members, Position, Reach, Reading, Refused, incoming,
     ledger::Update,
     proto::{
-        FromController, FromProxy, Hello, Resource,
+        self, FromController, FromProxy, Hello, Resource,
         fleet_server::{Fleet, FleetServer},
         from_proxy::Message,
     },
@@ -37,6 +37,8 @@ const PART: usize = 1 << 20;
 /// What a proxy may say in one message. Its counters are the largest: 500 routes of about 200 bytes, and
 /// releases of about 2 KiB.
 const FROM_PROXY: usize = 4 << 20;
+/// How long a proxy that serves more than this controller has read waits for it, before it is turned away.
+const BEHIND: Duration = Duration::from_secs(5);
 /// How long a stream lives, so that proxies spread over controllers again and show their token again.
 const STREAM_AGE: Duration = Duration::from_hours(1);
 /// How soon a peer that has gone without a word is noticed.
@@ -72,6 +74,10 @@ pub enum Denied {
 pub struct Hub {
     ledger: Mutex<Ledger>,
     epoch: watch::Sender<u64>,
+    /// How much was read of which the ledger is made. Changed while the ledger is locked.
+    reach: watch::Sender<Reach>,
+    /// How long a proxy waits for it.
+    behind: Duration,
     members: Members,
     streams: AtomicU64,
     /// Where another controller leads.
@@ -96,10 +102,18 @@ impl Hub {
         Self {
             ledger: Mutex::new(Ledger::new(run)),
             epoch: watch::Sender::new(0),
+            reach: watch::Sender::default(),
+            behind: BEHIND,
             members: Members::default(),
             streams: AtomicU64::new(0),
             leader: watch::Sender::new(None),
         }
+    }
+
+    /// Lets proxies that serve more than was read here wait for another time than 5 s, for tests.
+    #[must_use]
+    pub fn waiting(self, behind: Duration) -> Self {
+        Self { behind, ..self }
     }
 
     /// Sends proxies to a leader elsewhere, as soon as they have what they need; keeps them without one.
@@ -111,14 +125,40 @@ impl Hub {
         });
     }
 
-    /// Tells every proxy about a change. The first one is the whole configuration, even if it is empty.
-    pub fn publish(&self, delta: &Delta) -> Position {
+    /// Tells every proxy about a change, and that with it everything is published that was read so far. The first
+    /// one is the whole configuration, even if it is empty.
+    pub fn publish(&self, delta: &Delta, reach: &Reach) -> Position {
         let mut ledger = self.ledger();
         ledger.record(delta);
         let position = ledger.position();
+        self.reach(reach);
         drop(ledger);
         self.epoch.send_if_modified(|epoch| std::mem::replace(epoch, position.epoch) != position.epoch);
         position
+    }
+
+    /// More was read, and it changed nothing.
+    pub fn reach(&self, reach: &Reach) {
+        self.reach.send_if_modified(|known| {
+            let changed = known != reach;
+            if changed {
+                known.clone_from(reach);
+            }
+            changed
+        });
+    }
+
+    /// How much was read of what is published.
+    pub fn reached(&self) -> Reach {
+        self.reach.borrow().clone()
+    }
+
+    /// Waits until as much was read as somebody serves.
+    async fn caught_up(&self, served: &Horizon) -> Result<(), Behind> {
+        let mut reach = self.reach.subscribe();
+        let enough = reach.wait_for(|reach| reach.covers(served).is_ok());
+        let _ = tokio::time::timeout(self.behind, enough).await;
+        self.reach.borrow().covers(served)
     }
 
     /// What is published.
@@ -202,6 +242,11 @@ impl Fleet for Service {
         let Some(FromProxy { message: Some(Message::Hello(hello)) }) = inbound.message().await? else {
             return Err(Status::invalid_argument("the first message is not a Hello"));
         };
+        let horizon = hello.horizon.clone().unwrap_or_default().into();
+        self.hub.caught_up(&horizon).await.map_err(|behind| {
+            tracing::warn!(proxy = hello.identity, "turned away: {behind}");
+            Status::failed_precondition(behind.to_string())
+        })?;
         // One change is under way at a time, in parts.
         let (outbound, parts) = mpsc::channel(2);
         let stream = self.hub.streams.fetch_add(1, Ordering::Relaxed);
@@ -288,9 +333,9 @@ impl Conversation {
                 None => self.next(),
                 Some(_) => None,
             };
-            if let Some(update) = update {
+            if let Some((update, horizon)) = update {
                 self.awaited = Some(update.position.clone());
-                for part in parts(update) {
+                for part in parts(update, &horizon.into()) {
                     if outbound.send(part).await.is_err() {
                         return Ok(());
                     }
@@ -321,14 +366,14 @@ impl Conversation {
 
     /// What to send now. The first time something is sent in any case: the acknowledgement says what the
     /// proxy has in force.
-    fn next(&mut self) -> Option<Update> {
+    fn next(&mut self) -> Option<(Update, Horizon)> {
         let ledger = self.hub.ledger();
         let greeting = || Update { position: ledger.position(), complete: false, resources: Vec::new() };
         let lacking = ledger.since(self.held.as_ref());
         let greeted = self.greeted || ledger.position().epoch == 0;
         let update = lacking.or_else(|| (!greeted).then(greeting));
         self.greeted |= update.is_some();
-        update
+        update.map(|update| (update, self.hub.reach.borrow().seen().clone()))
     }
 
     fn heard(&mut self, said: FromProxy) -> Result<(), Status> {
@@ -336,7 +381,7 @@ impl Conversation {
             Some(Message::Acknowledgement(said)) => {
                 let position = said.position.map(Position::from);
                 if position.is_none() || position != self.awaited.take() {
-                    return Err(Status::failed_precondition("this epoch was not sent"));
+                    return Err(Status::invalid_argument("this epoch was not sent"));
                 }
                 let refused = said.refused.into_iter().map(Refused::from).collect::<Vec<_>>();
                 for Refused { resource, reason } in &refused {
@@ -357,7 +402,7 @@ impl Conversation {
 }
 
 /// Cuts an update into messages of bounded size; at least one.
-fn parts(update: Update) -> Vec<FromController> {
+fn parts(update: Update, horizon: &proto::Horizon) -> Vec<FromController> {
     let position = update.position;
     let part = |resources, more| FromController {
         position: Some(position.clone().into()),
@@ -365,6 +410,7 @@ fn parts(update: Update) -> Vec<FromController> {
         more,
         resources,
         leader: String::new(),
+        horizon: Some(horizon.clone()),
     };
     let mut parts = Vec::new();
     let (mut resources, mut size) = (Vec::<Resource>::new(), 0);

@@ -45,6 +45,7 @@ impl Store {
         let mut assembly = Assembly::default();
         let position = saved.position.map(Position::from)?;
         let (delta, refused) = assembly.apply(position, true, saved.resources);
+        assembly.made_from(&saved.horizon.unwrap_or_default().into());
         for one in refused {
             tracing::warn!(resource = one.resource, "not served from {}: {}", path.display(), one.reason);
         }
@@ -59,7 +60,9 @@ impl Store {
     pub fn save(&self, assembly: &Assembly) -> io::Result<()> {
         let position = assembly.position().cloned().map(Into::into);
         let resources = assembly.resources();
-        let saved = FromController { position, complete: true, resources, ..FromController::default() };
+        let horizon = Some(assembly.horizon().clone().into());
+        let saved =
+            FromController { position, complete: true, resources, horizon, ..FromController::default() };
         let next = self.folder.join(format!("{FILE}.next"));
         let mut file =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&next)?;

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 use weir_fleet::{
-    Apply, Assembly, Authenticate, Client, Denied, Hub, Identity, Link, Reading, Serving, Store,
+    Apply, Assembly, Authenticate, Client, Denied, Hub, Identity, Link, Reach, Reading, Serving, Store,
 };
 use weir_model::{
     Backend, BackendKey, Blueprint, Delta, Endpoints, ErrorRule, Filters, Host, HostName, Kind, MatchPath,
@@ -174,6 +174,17 @@ fn backend(number: u16) -> Delta {
     Delta { backends: BTreeMap::from([(key, Some(Arc::new(backend)))]), ..Delta::default() }
 }
 
+fn both() -> Delta {
+    let backends = [backend(1), backend(2)].map(|one| one.backends).into_iter().flatten().collect();
+    Delta { backends, ..Delta::default() }
+}
+
+fn read(version: u64) -> Reach {
+    let mut reach = Reach::default();
+    reach.see("EndpointSlice", version);
+    reach
+}
+
 async fn wait(receiver: &mut watch::Receiver<Option<Blueprint>>, backends: usize) {
     let enough =
         |served: &Option<Blueprint>| served.as_ref().is_some_and(|one| one.backends.len() == backends);
@@ -194,10 +205,10 @@ async fn members(hub: &Hub, wanted: impl Fn(&[weir_fleet::Member]) -> bool) {
 async fn a_proxy_gets_everything_then_changes_and_acknowledges_them() {
     let (world, hub) = (World::new(), Arc::new(Hub::new("a")));
     let serving = world.controller(&hub, any()).await;
-    hub.publish(&backend(1));
+    hub.publish(&backend(1), &Reach::default());
     let (mut served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
     wait(&mut served, 1).await;
-    let position = hub.publish(&backend(2));
+    let position = hub.publish(&backend(2), &Reach::default());
     wait(&mut served, 2).await;
     members(&hub, |list| {
         list.iter().any(|one| {
@@ -215,7 +226,7 @@ async fn a_proxy_gets_everything_then_changes_and_acknowledges_them() {
 async fn a_new_epoch_of_a_release_is_told_at_once() {
     let (world, hub) = (World::new(), Arc::new(Hub::new("a")));
     let serving = world.controller(&hub, any()).await;
-    hub.publish(&released(1));
+    hub.publish(&released(1), &Reach::default());
     let (_served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
     let has = |epoch: u64| {
         move |list: &[weir_fleet::Member]| {
@@ -225,7 +236,7 @@ async fn a_new_epoch_of_a_release_is_told_at_once() {
     members(&hub, has(1)).await;
     let begin = Instant::now();
     for epoch in 2..=21 {
-        hub.publish(&released(epoch));
+        hub.publish(&released(epoch), &Reach::default());
         members(&hub, has(epoch)).await;
     }
     assert!(begin.elapsed() < Duration::from_secs(5), "20 epochs took {:?}", begin.elapsed());
@@ -238,14 +249,14 @@ async fn a_proxy_waits_for_the_first_whole_configuration() {
     let (mut served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
     members(&hub, |list| list.len() == 1).await;
     assert!(served.borrow().is_none());
-    hub.publish(&Delta::default());
+    hub.publish(&Delta::default(), &Reach::default());
     wait(&mut served, 0).await;
 }
 
 #[tokio::test]
 async fn a_proxy_outlives_its_controller_and_follows_the_next() {
     let (world, first) = (World::new(), Arc::new(Hub::new("a")));
-    first.publish(&backend(1));
+    first.publish(&backend(1), &Reach::default());
     let serving = world.controller(&first, any()).await;
     let address = serving.address;
     let (mut served, _task) = proxy(world.link(address), Assembly::default(), None);
@@ -253,19 +264,54 @@ async fn a_proxy_outlives_its_controller_and_follows_the_next() {
     members(&first, |list| list.len() == 1).await;
     drop(serving);
     let second = Arc::new(Hub::new("b"));
-    second.publish(&Delta {
-        backends: [backend(1), backend(2)].map(|one| one.backends).into_iter().flatten().collect(),
-        ..Delta::default()
-    });
+    second.publish(&both(), &Reach::default());
     let _serving = world.controller(&second, address).await;
     wait(&mut served, 2).await;
+}
+
+/// A controller whose watch is late would take away what a proxy already has from another one.
+#[tokio::test]
+async fn a_proxy_never_goes_back_to_what_is_older() {
+    let (world, first, late) = (World::new(), Arc::new(Hub::new("a")), Arc::new(Hub::new("b")));
+    first.publish(&both(), &read(7));
+    let serving = world.controller(&first, any()).await;
+    let address = serving.address;
+    let (mut served, _task) = proxy(world.link(address), Assembly::default(), None);
+    wait(&mut served, 2).await;
+    drop(serving);
+    late.publish(&backend(1), &read(6));
+    let _serving = world.controller(&late, address).await;
+    let fewer = served.wait_for(|served| served.as_ref().is_some_and(|one| one.backends.len() < 2));
+    assert!(tokio::time::timeout(Duration::from_millis(500), fewer).await.is_err());
+    assert!(late.members().list().is_empty(), "it waits");
+    late.publish(&backend(2), &read(7));
+    members(&late, |list| list.iter().any(|one| one.acknowledged.is_some())).await;
+    assert_eq!(served.borrow().as_ref().unwrap().backends.len(), 2);
+    late.publish(&backend(3), &read(8));
+    wait(&mut served, 3).await;
+}
+
+/// A store that is restored from a copy has older versions than what is served.
+#[tokio::test]
+async fn when_all_controllers_stay_behind_they_are_believed() {
+    let (world, first) = (World::new(), Arc::new(Hub::new("a")));
+    first.publish(&both(), &read(7));
+    let serving = world.controller(&first, any()).await;
+    let address = serving.address;
+    let (mut served, _task) = proxy(world.link(address), Assembly::default(), None);
+    wait(&mut served, 2).await;
+    drop(serving);
+    let restored = Arc::new(Hub::new("b").waiting(Duration::from_millis(10)));
+    restored.publish(&backend(1), &read(3));
+    let _serving = world.controller(&restored, address).await;
+    wait(&mut served, 1).await;
 }
 
 /// While the leader that is named is not there, the controller that named it is followed.
 #[tokio::test]
 async fn a_proxy_goes_to_the_leader_as_soon_as_it_is_there() {
     let (world, follower, leader) = (World::new(), Arc::new(Hub::new("a")), Arc::new(Hub::new("b")));
-    follower.publish(&backend(1));
+    follower.publish(&backend(1), &Reach::default());
     let serving = world.controller(&follower, any()).await;
     // A port that somebody had a moment ago.
     let gone = world.controller(&leader, any()).await;
@@ -275,11 +321,11 @@ async fn a_proxy_goes_to_the_leader_as_soon_as_it_is_there() {
     wait(&mut served, 1).await;
     follower.follow_leader(Some(address.to_string()));
     for count in 2..=30 {
-        follower.publish(&backend(u16::try_from(count).unwrap()));
+        follower.publish(&backend(u16::try_from(count).unwrap()), &Reach::default());
         wait(&mut served, count).await;
     }
     assert_eq!(follower.members().list().len(), 1, "it never left");
-    leader.publish(&backend(99));
+    leader.publish(&backend(99), &Reach::default());
     let _serving = world.controller(&leader, address).await;
     wait(&mut served, 1).await;
     members(&leader, |list| list.len() == 1).await;
@@ -291,7 +337,7 @@ async fn a_proxy_with_a_bad_token_learns_nothing_until_it_has_a_good_one() {
     let (world, hub) = (World::new(), Arc::new(Hub::new("a")));
     fs::write(world.folder.path().join("token"), "bad").unwrap();
     let serving = world.controller(&hub, any()).await;
-    hub.publish(&backend(1));
+    hub.publish(&backend(1), &Reach::default());
     let (mut served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
     assert!(tokio::time::timeout(Duration::from_millis(500), served.changed()).await.is_err());
     fs::write(world.folder.path().join("token"), "good").unwrap();
@@ -304,7 +350,7 @@ async fn a_proxy_trusts_only_its_authority() {
     let stranger = Authority::new().unwrap();
     fs::write(world.folder.path().join("ca.crt"), &stranger.certificate_pem).unwrap();
     let serving = world.controller(&hub, any()).await;
-    hub.publish(&backend(1));
+    hub.publish(&backend(1), &Reach::default());
     let (mut served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
     assert!(tokio::time::timeout(Duration::from_millis(500), served.changed()).await.is_err());
     // The authority is rotated: both are trusted for a while.
@@ -323,7 +369,7 @@ async fn a_restarted_proxy_serves_what_it_saved_without_a_controller() {
     let host = HostName::parse("a.example").unwrap();
     let hosts =
         BTreeMap::from([(host.clone(), Some(Arc::new(Host { name: host.clone(), rules: Vec::new() })))]);
-    hub.publish(&Delta { hosts, ..backend(1) });
+    hub.publish(&Delta { hosts, ..backend(1) }, &Reach::default());
     let (mut served, task) = proxy(world.link(serving.address), Assembly::default(), Some(store.clone()));
     wait(&mut served, 1).await;
     let saved = async {
@@ -344,7 +390,7 @@ async fn a_configuration_larger_than_one_message_arrives_whole() {
     let (world, hub) = (World::new(), Arc::new(Hub::new("a")));
     let serving = world.controller(&hub, any()).await;
     let many = (1..=60_000).flat_map(|number| backend(number).backends);
-    hub.publish(&Delta { backends: many.collect(), ..Delta::default() });
+    hub.publish(&Delta { backends: many.collect(), ..Delta::default() }, &Reach::default());
     let (mut served, _task) = proxy(world.link(serving.address), Assembly::default(), None);
     wait(&mut served, 60_000).await;
 }

@@ -25,9 +25,10 @@ pub enum Kind {
     Other,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kind {
+    /// As people and the API write it.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Ingress => "Ingress",
             Self::IngressClass => "IngressClass",
             Self::Service => "Service",
@@ -36,7 +37,13 @@ impl fmt::Display for Kind {
             Self::Release => "Release",
             Self::File => "File",
             Self::Other => "Object",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -12,16 +12,16 @@ use crate::watched::Address;
 pub(crate) enum Change {
     /// An object is as here.
     Seen(Seen),
-    /// An object is gone.
-    Gone(ObjectRef),
+    /// An object is gone, as of a version; 0 if only a list told, which has none.
+    Gone(ObjectRef, u64),
     /// An object is there but says what no API server should let pass.
     Unreadable(ObjectRef, String),
-    /// All objects of a kind have been listed.
-    Listed(&'static str),
-    /// One of the ConfigMaps with the record of claims is as here, or gone.
-    Recorded(u32, Option<String>),
-    /// The administrator's permissions are as here, or gone.
-    Granted(Option<String>),
+    /// All objects of a kind have been listed, as of a version of the store or a later one.
+    Listed(&'static str, u64),
+    /// One of the ConfigMaps with the record of claims is as here, or gone, as of a version.
+    Recorded(u32, Option<String>, u64),
+    /// The administrator's permissions are as here, or gone, as of a version.
+    Granted(Option<String>, u64),
     /// What became of reading a Secret.
     Secret(ObjectRef, Reading),
 }

@@ -10,7 +10,11 @@ impl Index {
     /// Publishes what is translated, as soon as every Secret has been looked at that it names. The first time
     /// that has to be waited for: a proxy that comes from another controller would lose its certificates.
     pub(super) fn publish(&mut self) {
-        let Some((_, since)) = &self.pending else { return };
+        let Some((_, since)) = &self.pending else {
+            return if self.unlisted.is_empty() {
+                self.hub.reach(&self.reach)
+            };
+        };
         let wanted = self.out.wanted.borrow();
         let complete = wanted.keys().all(|id| self.secrets.looked_at.contains(id));
         drop(wanted);
@@ -23,7 +27,7 @@ impl Index {
         if !complete {
             self.held_back = certificates_that_go(&mut whole);
         }
-        let position = self.hub.publish(&whole);
+        let position = self.hub.publish(&whole, &self.reach);
         let (hosts, backends) = (whole.hosts.len(), whole.backends.len());
         tracing::debug!(epoch = position.epoch, hosts, backends, "published");
         self.out.ready.send_if_modified(|ready| !std::mem::replace(ready, true));

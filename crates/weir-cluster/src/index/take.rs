@@ -6,7 +6,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
 use weir_model::{Code, Finding, Kind};
 use weir_translate::object::Object;
 
-use super::{Change, Facts, Index, Seen};
+use super::{CONFIG_MAP, Change, Facts, Index, Seen};
+use crate::watch::number;
 
 /// The most changes that are taken in before a translation: during a flood others wait no longer than this.
 const AT_ONCE: usize = 5_000;
@@ -30,6 +31,7 @@ impl Index {
         match change {
             Change::Seen(Seen { object, uid, version, addresses }) => {
                 let id = object.id();
+                self.reach.see(id.kind.name(), number(&version));
                 self.unreadable.remove(&id);
                 if id.kind != Kind::EndpointSlice {
                     self.facts.insert(id, Facts { uid, version, addresses });
@@ -41,7 +43,8 @@ impl Index {
                 // Creation times of the API server say which is older.
                 self.translator.apply(object, 0);
             }
-            Change::Gone(id) => {
+            Change::Gone(id, version) => {
+                self.reach.see(id.kind.name(), version);
                 self.unreadable.remove(&id);
                 self.facts.remove(&id);
                 if self.classes.remove(&id).is_some() {
@@ -57,13 +60,18 @@ impl Index {
                 let finding = Finding::new(Code::UnreadableDocument, id.clone(), "", message);
                 self.unreadable.insert(id, finding);
             }
-            Change::Listed(kind) => drop(self.unlisted.remove(&kind)),
+            Change::Listed(kind, version) => {
+                self.reach.list(kind, version);
+                self.unlisted.remove(&kind);
+            }
             Change::Secret(id, reading) => self.take_secret(id, reading),
-            Change::Recorded(shard, text) => {
+            Change::Recorded(shard, text, version) => {
+                self.reach.see(CONFIG_MAP, version);
                 let read = self.register.read_shard(shard, text.as_deref());
                 self.take_claims("the record of claims", read);
             }
-            Change::Granted(text) => {
+            Change::Granted(text, version) => {
+                self.reach.see(CONFIG_MAP, version);
                 let read = self.register.read_grants(text.as_deref());
                 self.take_claims("claims.grants", read);
             }

@@ -70,7 +70,7 @@ impl World {
 
     fn listed(&self) {
         for kind in KINDS {
-            self.send(Change::Listed(kind));
+            self.send(Change::Listed(kind, 0));
         }
     }
 
@@ -109,11 +109,11 @@ fn reading(text: &str) -> Reading {
 async fn nothing_is_published_before_every_kind_is_listed() {
     let mut world = World::new();
     for kind in &KINDS[1..] {
-        world.send(Change::Listed(kind));
+        world.send(Change::Listed(kind, 0));
     }
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(world.hub.position().epoch, 0);
-    world.send(Change::Listed(KINDS[0]));
+    world.send(Change::Listed(KINDS[0], 0));
     world.ready().await;
     assert_eq!(world.hub.position().epoch, 1, "a cluster without Ingresses is a configuration, too");
 }
@@ -129,6 +129,29 @@ async fn a_change_waits_for_the_secret_that_it_names() {
     assert_eq!(world.hub.position().epoch, 0);
     world.secret(read_pair());
     world.ready().await;
+}
+
+/// A proxy that serves more than was published here has to wait, however much was read.
+#[tokio::test(start_paused = true)]
+async fn what_is_read_counts_when_it_is_published() {
+    let mut world = World::new();
+    let read = |version: u64| {
+        let mut reach = Reach::default();
+        reach.see("Ingress", 1);
+        KINDS.iter().for_each(|kind| reach.list(kind, version));
+        reach
+    };
+    world.listed();
+    world.ready().await;
+    world.apply(INGRESS);
+    world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap();
+    assert_eq!(world.hub.reached(), Reach::default(), "its Secret is still to be read");
+    world.secret(read_pair());
+    world.finding(Code::MissingService).await;
+    assert_eq!(world.hub.reached(), read(0));
+    KINDS.iter().for_each(|kind| world.send(Change::Listed(kind, 9)));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.hub.reached(), read(9), "nothing was to be published");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,7 +192,7 @@ async fn a_secret_that_is_named_again_is_read_again() {
     let first = world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap().clone();
     world.secret(read_pair());
     world.ready().await;
-    world.send(Change::Gone(ObjectRef::new(Kind::Ingress, "a", "main")));
+    world.send(Change::Gone(ObjectRef::new(Kind::Ingress, "a", "main"), 0));
     world.wanted.wait_for(Wanted::is_empty).await.unwrap();
     world.apply(INGRESS);
     let second = world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap().clone();
@@ -218,7 +241,7 @@ async fn secrets_that_nobody_names_are_forgotten() {
     world.wanted.wait_for(|wanted| !wanted.is_empty()).await.unwrap();
     world.secret(read_pair());
     world.ready().await;
-    world.send(Change::Gone(ObjectRef::new(Kind::Ingress, "a", "main")));
+    world.send(Change::Gone(ObjectRef::new(Kind::Ingress, "a", "main"), 0));
     world.wanted.wait_for(Wanted::is_empty).await.unwrap();
 }
 
@@ -241,12 +264,12 @@ async fn a_recorded_claim_is_in_force_before_anything_is_published() {
     let mut world = World::new();
     world.apply(&INGRESS.replace("  tls: [{ hosts: [a.example], secretName: pair }]\n", ""));
     let record = r#"[{ "host": "a.example", "path": "/", "namespace": "b" }]"#;
-    world.send(Change::Recorded(0, Some(record.into())));
+    world.send(Change::Recorded(0, Some(record.into()), 0));
     world.listed();
     world.ready().await;
     assert_eq!(world.finding(Code::Claimed).await.object, ObjectRef::new(Kind::Ingress, "a", "main"));
     assert_eq!(world.view.borrow().served.hosts, 0);
-    world.send(Change::Granted(Some(r#"[{ "host": "*", "namespaces": ["a"] }]"#.into())));
+    world.send(Change::Granted(Some(r#"[{ "host": "*", "namespaces": ["a"] }]"#.into()), 0));
     world.view.wait_for(|view| view.served.hosts == 1).await.unwrap();
     assert!(world.view.borrow().claimed.is_empty(), "what only a grant allows ends with it");
 }
