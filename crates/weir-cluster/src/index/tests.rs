@@ -138,7 +138,9 @@ async fn what_is_read_counts_when_it_is_published() {
     let read = |version: u64| {
         let mut reach = Reach::default();
         reach.see("Ingress", 1);
-        KINDS.iter().for_each(|kind| reach.list(kind, version));
+        for kind in KINDS {
+            reach.list(kind, version);
+        }
         reach
     };
     world.listed();
@@ -149,7 +151,9 @@ async fn what_is_read_counts_when_it_is_published() {
     world.secret(read_pair());
     world.finding(Code::MissingService).await;
     assert_eq!(world.hub.reached(), read(0));
-    KINDS.iter().for_each(|kind| world.send(Change::Listed(kind, 9)));
+    for kind in KINDS {
+        world.send(Change::Listed(kind, 9));
+    }
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.hub.reached(), read(9), "nothing was to be published");
 }
