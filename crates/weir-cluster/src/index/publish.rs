@@ -11,9 +11,10 @@ impl Index {
     /// that has to be waited for: a proxy that comes from another controller would lose its certificates.
     pub(super) fn publish(&mut self) {
         let Some((_, since)) = &self.pending else {
-            return if self.unlisted.is_empty() {
-                self.hub.reach(&self.reach)
-            };
+            if self.unlisted.is_empty() {
+                self.hub.reach(&self.reach);
+            }
+            return;
         };
         let wanted = self.out.wanted.borrow();
         let complete = wanted.keys().all(|id| self.secrets.looked_at.contains(id));
