@@ -90,7 +90,8 @@ impl Backend {
     pub async fn apply(&self, cluster: &Cluster, namespace: &str) -> anyhow::Result<()> {
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": self.objects() });
         cluster.apply(namespace, &list.to_string()).await?;
-        cluster.rolled_out(namespace, &self.name).await
+        cluster.rolled_out(namespace, &self.name).await?;
+        cluster.has_endpoints(namespace, &self.name, self.replicas).await
     }
 
     /// All that it is in the API.

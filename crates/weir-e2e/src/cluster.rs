@@ -96,6 +96,21 @@ impl Cluster {
         self.kubectl(&args).await.map(drop)
     }
 
+    /// Waits until so many endpoints of a Service are ready, which comes a moment after their pods are.
+    ///
+    /// # Errors
+    /// When they are not after [`PATIENCE`].
+    pub async fn has_endpoints(&self, namespace: &str, service: &str, count: u32) -> anyhow::Result<()> {
+        let selector = format!("--selector=kubernetes.io/service-name={service}");
+        let ready = until(format!("{count} endpoints of {namespace}/{service}"), PATIENCE, || async {
+            let slices = self.get(namespace, &["endpointslices", &selector]).await?;
+            let slices = slices["items"].as_array().into_iter().flatten();
+            let endpoints = slices.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+            Ok(endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count() >= count as usize)
+        });
+        ready.await.map(drop)
+    }
+
     /// Waits until no pod of a namespace is about to end any more.
     ///
     /// # Errors

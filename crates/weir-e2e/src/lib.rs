@@ -35,4 +35,4 @@ pub use stage::{Site, Stage};
 pub use suite::{Case, Options, Suite, say};
 pub use traffic::{Client, Count, Failure, Flow, Method, Running, Tally, Traffic, Via};
 pub use users::{Story, USER, Users, Visits};
-pub use wait::{ask, until};
+pub use wait::{ask, ask_with, until};

@@ -44,6 +44,19 @@ where
 /// # Errors
 /// When there is no response.
 pub async fn ask(via: &Via, host: &str, path: &str) -> anyhow::Result<Response> {
-    let asked = timeout(ANSWER, client::get(via.http, host, path, &[]));
+    ask_with(via, host, path, &[]).await
+}
+
+/// The same with header fields.
+///
+/// # Errors
+/// When there is no response.
+pub async fn ask_with(
+    via: &Via,
+    host: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> anyhow::Result<Response> {
+    let asked = timeout(ANSWER, client::get(via.http, host, path, fields));
     asked.await.context("no response in time")?.with_context(|| format!("asking {}", via.name))
 }
