@@ -6,6 +6,7 @@ mod matcher;
 mod offline;
 mod ramp;
 mod route;
+mod shadow;
 mod step;
 mod value;
 

@@ -213,3 +213,24 @@ fn actions() {
         assert!(strange.contains(field), "{strange}");
     }
 }
+
+/// What an earlier override leaves something to, or sends to the same version, is fine.
+#[test]
+fn overrides_that_decide() {
+    let one =
+        |name: &str, value: Value, to: &str| json!({"name": name, "match": [{"cookie": value}], "to": to});
+    let exact = |value: &str| json!({"name": "user", "exact": value});
+    let regex = |value: &str| json!({"name": "user", "regex": value});
+    let any = json!({"name": "user", "present": true});
+    let pairs = [
+        (exact("alice"), any.clone(), "stable"),
+        (exact("alice"), exact("bob"), "stable"),
+        (regex("alice|bob"), exact("carol"), "stable"),
+        (regex("alice|bob"), regex("bob|carol"), "stable"),
+        (any, exact("alice"), "canary"),
+    ];
+    for (first, second, to) in pairs {
+        let overrides = json!({"overrides": [one("first", first, "canary"), one("second", second, to)]});
+        assert_eq!(refusals(&overrides), [], "{overrides}");
+    }
+}

@@ -3,7 +3,7 @@
 use weir_model::{Absent, Case, Condition, HeaderName, Pattern, Predicate, StickyKey, Subject, Test};
 use weir_release::spec;
 
-use super::{list, value};
+use super::{list, shadow, value};
 use crate::{
     refusal::{At, Refusals},
     release::{Assignment, Key, Matcher, Override, ReleaseSpec, ValueMatch},
@@ -83,7 +83,9 @@ pub(super) fn overrides(
         Some(spec::Override { name: name?, any: any?, to: one.to })
     });
     unique?;
-    read
+    let read = read?;
+    shadow::refuse(&read, at, refusals)?;
+    Some(read)
 }
 
 /// Tests of which any has to hold.
