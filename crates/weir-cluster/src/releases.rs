@@ -31,6 +31,7 @@ use tokio::{
 use weir_fleet::Hub;
 use weir_model::ReleaseKey;
 use weir_release::{
+    Plan, Report,
     action::Action,
     observation::{Observation, Version},
     spec::Spec,
@@ -116,7 +117,8 @@ impl Desk {
             self.fleet.look().await;
         }
         for (key, release) in &view.releases {
-            if release.overlaid.foreign {
+            // What cannot be read must not be written over.
+            if release.overlaid.foreign || release.known.lost {
                 self.held.remove(key);
                 continue;
             }
@@ -126,6 +128,8 @@ impl Desk {
                 if release.known.metadata.deletion_timestamp.is_some() {
                     // Nothing is laid over anything, so nothing is lost.
                     self.hands.forget(key, release).await;
+                } else {
+                    self.say_why_not(key, release).await;
                 }
                 continue;
             };
@@ -139,6 +143,22 @@ impl Desk {
         // Whatever has an answer is recorded: the record is stored before the answer.
         for id in self.asked.surplus() {
             self.hands.remove(&id).await;
+        }
+    }
+
+    /// Writes into the status what is wrong with a manifest of which nothing can be done.
+    async fn say_why_not(&mut self, key: &ReleaseKey, release: &ReleaseView) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let waiting_for = "a manifest that makes sense".to_owned();
+        let report = Report { waiting_for, transition: false };
+        let plan = Plan { next: held.keeper.state().clone(), actions: Vec::new(), report };
+        if !held.has_news(release, &plan) {
+            return;
+        }
+        match store::store(&self.tools.client, key, release, held, &plan).await {
+            Ok(Stored::Done(version)) => held.stored(release, &plan, version),
+            Ok(Stored::Overtaken) => held.overtaken(),
+            Err(error) => tracing::warn!(release = %key, "its status cannot be written: {error}"),
         }
     }
 

@@ -9,7 +9,7 @@ mod step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use weir_release::state::State;
+use weir_release::state::{Routing, State};
 
 pub use self::{
     accepted::Accepted,
@@ -225,6 +225,11 @@ impl ReleaseStatus {
     /// When it is not as the release machine stored it.
     pub fn state(&self) -> Result<State, serde_json::Error> {
         if self.state.contains_key("phase") { State::deserialize(&self.state) } else { Ok(State::default()) }
+    }
+
+    /// What proxies obey, where nothing else of the state can be read.
+    pub fn routing(&self) -> Option<Routing> {
+        Routing::deserialize(self.state.get("routing")?).ok()
     }
 
     /// The last spec that made sense, as far as it is stored.

@@ -193,19 +193,27 @@ impl Asked {
         surplus
     }
 
-    /// What nobody can do: requests to releases that are not there, and such as cannot be read. With what is to be
-    /// said of each.
+    /// What nobody can do: requests to releases that are not there or of which nothing is known, and such as cannot be
+    /// read. With what is to be said of each.
     pub(super) fn orphans(&self, releases: &BTreeMap<ReleaseKey, ReleaseView>) -> Vec<(String, String)> {
         let orphans = self.open.iter().filter_map(|((namespace, name), open)| {
             let wrong = match &open.request {
                 Err(fault) => fault.clone(),
-                Ok(_) if !releases.contains_key(&open.release) => {
-                    format!("there is no Release {}", open.release)
-                }
-                Ok(_) => return None,
+                Ok(_) => match releases.get(&open.release) {
+                    None => format!("there is no Release {}", open.release),
+                    Some(release) => fault_of(release)?,
+                },
             };
             Some((record::id(namespace, name, &open.uid), wrong))
         });
         orphans.collect()
     }
+}
+
+/// Why nothing can be done with a release, if so. Those of another installation are answered there.
+fn fault_of(release: &ReleaseView) -> Option<String> {
+    let known = &release.known;
+    let fault = || known.refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    ((known.lost || known.spec.is_none()) && !release.overlaid.foreign)
+        .then(|| format!("nothing can be done with this Release: {}", fault()))
 }

@@ -199,6 +199,67 @@ async fn a_spec_that_makes_no_sense_is_told_and_takes_nothing_away() {
     }
 }
 
+#[tokio::test]
+async fn a_first_spec_that_makes_no_sense_is_told_each_time() {
+    let mut first = release();
+    spoil(&mut first);
+    let server = Server::with("releases", first);
+    let mut leader = Leader::on(&server, &objects("v1", BOTH)).await;
+    leader.settle().await;
+    server.put("releaseactions", action("abort", "u", "abort"));
+    leader.settle().await;
+    assert!(answer(&server, "abort").1.contains("spec.steps: "), "{:?}", answer(&server, "abort"));
+    let stored = server.get("releases", "shop");
+    assert_eq!(condition(&stored, "Accepted")["status"], "False", "{stored:#}");
+    assert_eq!(condition(&stored, "Stalled")["reason"], "InvalidSpec");
+    assert_eq!(stored["status"]["phase"], "Pending");
+    assert_eq!(stored["status"]["observedGeneration"], 2);
+    server.edit("releases", "shop", |release| {
+        release["metadata"]["generation"] = json!(3);
+        release["spec"]["steps"] = json!([]);
+    });
+    leader.settle().await;
+    let stored = server.get("releases", "shop");
+    assert_eq!(stored["status"]["observedGeneration"], 3);
+    leader.settle().await;
+    let again = server.get("releases", "shop");
+    assert_eq!(again["metadata"]["resourceVersion"], stored["metadata"]["resourceVersion"], "once is enough");
+    server.edit("releases", "shop", |object| object["spec"] = release()["spec"].clone());
+    leader.settle().await;
+    let stored = server.get("releases", "shop");
+    assert_eq!(condition(&stored, "Accepted")["status"], "True");
+    assert_eq!(stored["status"]["phase"], "Running");
+}
+
+/// A later version may store what this one does not know.
+#[tokio::test]
+async fn a_state_that_cannot_be_read_stays_and_moves_nobody() {
+    let server = Server::with("releases", release());
+    Leader::on(&server, &objects("v1", BOTH)).await.settle().await;
+    let phase = server.get("releases", "shop")["status"]["phase"].clone();
+    server.edit("releases", "shop", |release| release["status"]["phase"] = json!("Levitating"));
+    let before = server.get("releases", "shop");
+    let mut leader = Leader::on(&server, &objects("v1", BOTH)).await;
+    leader.settle().await;
+    assert_eq!(server.get("releases", "shop"), before);
+    assert_eq!(leader.split(), FIFTH);
+    server.put("releaseactions", action("abort", "u", "abort"));
+    leader.settle().await;
+    let (result, message) = answer(&server, "abort");
+    assert_eq!(result, "Refused");
+    assert!(message.contains("Levitating") && message.contains("go where they went"), "{message}");
+    server.edit("releases", "shop", |release| release["status"]["phase"] = phase.clone());
+    leader.settle().await;
+    server.edit("releases", "shop", |release| release["spec"]["limits"] = json!({"stepDeadline": "2d"}));
+    leader.settle().await;
+    let after = server.get("releases", "shop");
+    assert_eq!(
+        (&after["status"]["phase"], &after["status"]["attempt"]),
+        (&phase, &before["status"]["attempt"])
+    );
+    assert_eq!(after["status"]["accepted"]["spec"]["limits"]["stepDeadline"], "2d", "it goes on");
+}
+
 fn phases() -> Vec<(Phase, Division)> {
     let at = "2026-01-01T00:00:00Z".parse().unwrap();
     let elapsed = std::time::Duration::ZERO;

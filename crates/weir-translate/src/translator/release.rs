@@ -7,7 +7,7 @@ use weir_model::{Code, Finding, Kind, ObjectRef, ReleaseKey};
 use weir_release::{
     overlap, overlay,
     spec::Spec,
-    state::{Division, State},
+    state::{Division, Routing, State},
 };
 
 use super::Translator;
@@ -30,6 +30,9 @@ pub struct Known {
     pub accepted: Option<Arc<Accepted>>,
     /// Where it stands.
     pub state: State,
+    /// Whether what is stored of that cannot be read and nothing else is known: requests go where they went, and
+    /// nobody may store anything over it.
+    pub lost: bool,
     /// What is wrong with it.
     pub refusals: Vec<Refusal>,
     /// Which of two was there first.
@@ -79,14 +82,30 @@ impl Known {
         match status.state() {
             Ok(state) => {
                 self.state = state;
+                self.lost = false;
                 self.status = Arc::clone(status);
             }
-            Err(error) => self.refuse_status(&error.to_string()),
+            Err(error) => self.lose(&error.to_string(), status.routing()),
         }
     }
 
-    fn refuse_status(&mut self, error: &str) {
-        let message = format!("it cannot be read ({error}); what was known before counts");
+    /// Nothing can be read of where it stands but what proxies obey.
+    fn lose(&mut self, error: &str, routing: Option<Routing>) {
+        let begins = State { routing: None, ..self.state.clone() } == State::default();
+        if begins {
+            self.lost = true;
+            self.state.routing = routing;
+        }
+        let consequence = match (self.lost, &self.state.routing) {
+            (false, _) => "what was known before counts",
+            (true, Some(_)) => {
+                "requests go where they went, and the release goes no further; run the version of Weir that wrote it"
+            }
+            (true, None) => {
+                "requests go as the routes say, and the release does not begin; run the version of Weir that wrote it"
+            }
+        };
+        let message = format!("it cannot be read ({error}); {consequence}");
         self.refusals.push(Refusal { field: "status".into(), message });
     }
 
@@ -200,6 +219,7 @@ impl Translator {
         let absent = || Known { age: (None, order), ..Known::default() };
         let known = self.releases.known.entry(key.clone()).or_insert_with(absent);
         known.state = state;
+        known.lost = false;
         if known.basis != Basis::Present {
             known.fall_back(&key.namespace, accepted);
         }
@@ -222,7 +242,7 @@ impl Translator {
         match status {
             Ok(Some(status)) => known.take(status),
             Ok(None) => {}
-            Err(error) => known.refuse_status(error),
+            Err(error) => known.lose(error, None),
         }
         let stored = status.as_ref().ok().and_then(|status| status.as_ref()?.accepted());
         known.ask(&namespace, release, stored);
